@@ -1,0 +1,40 @@
+// The README's code works: its TypeScript blocks are type-checked and run, each as the module it is.
+import { execFile } from 'node:child_process'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import test from 'ava'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('../..', import.meta.url))
+// Inside the project, where the name socket2 leads to the project itself.
+const folder = join(root, '.cache', `readme-${process.pid}`)
+
+const readme = await readFile(join(root, 'README.md'), 'utf8')
+const blocks = [...readme.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code!)
+
+test.before('compile', async t => {
+  await mkdir(folder, { recursive: true })
+  await Promise.all(blocks.map((code, i) => writeFile(join(folder, `block${i}.ts`), code)))
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({
+    extends: '../../tsconfig.dev.json',
+    compilerOptions: { rootDir: '.', outDir: '.', noUnusedLocals: false },
+    include: ['*.ts']
+  }))
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  await run(process.execPath, [tsc, '-p', folder]).catch((error: { stdout: string }) => t.fail(error.stdout))
+})
+
+test.after.always('clean up', () => rm(folder, { recursive: true, force: true }))
+
+test('the README shows code', t => {
+  t.true(blocks.length > 0)
+})
+
+for (const [i, code] of blocks.entries()) {
+  test(`README block ${i + 1} runs to its end: ${code.trim().split('\n').at(-1)}`, async t => {
+    const { stderr } = await run(process.execPath, [join(folder, `block${i}.js`)], { timeout: 30_000 })
+    t.is(stderr, '')
+  })
+}

@@ -1,0 +1,60 @@
+/** The load generator, crates/core/examples/load.rs: its header has the lines it speaks in. */
+import { fileURLToPath } from 'node:url'
+import { Child, output } from './child.js'
+import { pinned } from './machine.js'
+
+export interface Report {
+  messages: number
+  /** In one direction. */
+  bytes: number
+  seconds: number
+  /** Latencies, in nanoseconds. */
+  p50: number
+  p99: number
+}
+
+export class Load {
+  readonly #child: Child
+
+  /** Resolves once `connections` are open, accepted and have echoed one message of `size` bytes each. */
+  static async start(port: number, connections: number, size: number): Promise<Load> {
+    const child = await Child.start('the load generator', pinned('load', [
+      await program(), `127.0.0.1:${port}`, String(connections), String(size),
+    ]))
+    await child.line(30_000)
+    return new Load(child)
+  }
+
+  private constructor(child: Child) {
+    this.#child = child
+  }
+
+  /** Makes traffic for so long; when it resolves every answer has come and nothing is in flight. */
+  async run(seconds: number): Promise<Report> {
+    this.#child.say(String(seconds))
+    return await this.#child.line<Report>(seconds * 1_000 + 10_000)
+  }
+
+  end(): Promise<void> {
+    return this.#child.end()
+  }
+}
+
+let built: Promise<string> | undefined
+
+/** The path of the program, built when first asked for. */
+export function program(): Promise<string> {
+  return (built ??= build())
+}
+
+async function build(): Promise<string> {
+  const root = fileURLToPath(new URL('../../', import.meta.url))
+  const messages = await output([
+    'cargo', 'build', '--quiet', '--release', '--package', 'socket2-core', '--example', 'load', '--message-format', 'json',
+  ], root)
+  for (const line of messages.trim().split('\n')) {
+    const message = JSON.parse(line) as { executable?: string | null; target?: { name: string } }
+    if (message.executable && message.target?.name === 'load') return message.executable
+  }
+  throw new Error('cargo built no load generator')
+}

@@ -1,0 +1,70 @@
+/** What the system says about processes and cores. */
+import { execFileSync } from 'node:child_process'
+import { accessSync, constants, readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism, cpus, release } from 'node:os'
+import { delimiter, join } from 'node:path'
+
+/** Why there is no CPU time on this system; undefined where there is. */
+export const noCpuTime = process.platform === 'linux' ? undefined : `CPU time is read from /proc, which ${process.platform} lacks`
+
+/** Nanoseconds on a CPU of all threads of a process. They are exact while it sleeps: it is charged when it leaves the CPU. */
+export function cpuTime(pid: number): number | undefined {
+  if (noCpuTime) return undefined
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`)
+    return threads.reduce((sum, id) => sum + Number(read(`/proc/${pid}/task/${id}/schedstat`).split(' ')[0]), 0)
+  } catch {
+    // A kernel built without scheduler statistics counts in hundredths of a second.
+    const fields = read(`/proc/${pid}/stat`).replace(/^.*\) /s, '').split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * 10_000_000
+  }
+}
+
+/** Bytes of memory a process has resident. */
+export function resident(pid: number): number {
+  if (process.platform === 'linux') {
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1]) * 1024
+  }
+  return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) * 1024
+}
+
+/**
+ * The command that runs `command` on the server's or on the load generator's core, where there are two and `taskset`:
+ * the first and the last of those allowed, which are not two threads of one core unless there are no others.
+ */
+export function pinned(role: 'server' | 'load', command: readonly string[]): readonly string[] {
+  if (!cores) return command
+  return ['taskset', '-c', String(role === 'server' ? cores.server : cores.load), ...command]
+}
+
+const cores = findCores()
+
+function findCores(): { server: number; load: number } | undefined {
+  if (process.platform !== 'linux' || !inPath('taskset')) return undefined
+  const allowed = /^Cpus_allowed_list:\s+(.*)$/m.exec(read('/proc/self/status'))?.[1]?.match(/\d+/g)?.map(Number) ?? []
+  const [server, load] = [allowed[0], allowed.at(-1)]
+  return server === undefined || load === undefined || server === load ? undefined : { server, load }
+}
+
+export function inPath(name: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some(folder => isExecutable(join(folder, name)))
+}
+
+export function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** One line for the head of the table: figures without their machine say little. */
+export function description(): string {
+  const where = cores ? `servers on core ${cores.server}, load on core ${cores.load}` : 'not pinned to cores'
+  return `${process.platform} ${release()}, ${availableParallelism()} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, Node ${process.version}; ${where}`
+}
+
+function read(path: string): string {
+  return readFileSync(path, 'utf8')
+}

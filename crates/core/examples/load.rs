@@ -1,0 +1,254 @@
+//! The load generator of `npm run bench`: a closed loop over TCP, with one message in flight on each connection.
+//!
+//! It is written in Rust, over mio alone, because it must cost less than the servers it measures and be there on every
+//! machine that can build this package. It talks in lines with the process that started it:
+//!
+//! - it opens the connections, checks byte for byte that each echoes, and prints `{"ready":<connections>}`;
+//! - for each line read from stdin, a number of seconds, it makes traffic for that long, waits until every answer has
+//!   come, and prints a report. Between two reports nothing is in flight, so the server's CPU time read before and after
+//!   belongs to exactly the messages reported;
+//! - it ends when stdin does.
+
+use std::io::{self, BufRead, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+
+/// A server that stays silent for so long is taken for dead.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// mio on Windows reports a socket again only after an operation on it would have blocked; epoll and kqueue report each
+/// arrival, so there the read that would only find nothing is spared.
+const REPORTS_EACH_ARRIVAL: bool = cfg!(unix);
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("load: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> io::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let usage = || invalid("usage: load <ip:port> <connections> <bytes of a message>");
+    let [address, connections, size] = arguments.as_slice() else {
+        return Err(usage());
+    };
+    let address = address.parse().map_err(|_| usage())?;
+    let connections = connections.parse().map_err(|_| usage())?;
+    let size = size.parse().map_err(|_| usage())?;
+
+    let mut load = Load::open(address, connections, size)?;
+    println!("{{\"ready\":{connections}}}");
+    for line in io::stdin().lock().lines() {
+        let seconds: f64 = line?.trim().parse().map_err(|_| usage())?;
+        let duration = Duration::try_from_secs_f64(seconds).map_err(|_| usage())?;
+        println!("{}", load.run(duration)?.json());
+    }
+    Ok(())
+}
+
+struct Load {
+    poll: Poll,
+    events: Events,
+    connections: Vec<Connection>,
+    message: Vec<u8>,
+    buffer: Vec<u8>,
+}
+
+struct Connection {
+    stream: TcpStream,
+    unsent: usize,
+    unread: usize,
+    since: Instant,
+}
+
+impl Load {
+    fn open(address: SocketAddr, count: usize, size: usize) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let message: Vec<u8> = (0..size).map(|index| index as u8).collect();
+        let mut connections = Vec::with_capacity(count);
+        for index in 0..count {
+            let mut stream = TcpStream::from_std(connect(address, &message)?);
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            poll.registry().register(&mut stream, Token(index), interest)?;
+            connections.push(Connection { stream, unsent: 0, unread: 0, since: Instant::now() });
+        }
+        Ok(Self { poll, events: Events::with_capacity(1024), connections, buffer: vec![0; size], message })
+    }
+
+    fn run(&mut self, duration: Duration) -> io::Result<Report> {
+        let begin = Instant::now();
+        let end = begin + duration;
+        let mut latencies = Histogram::new();
+        let mut waiting = self.connections.len();
+
+        for connection in &mut self.connections {
+            connection.begin(begin, &self.message)?;
+            if !REPORTS_EACH_ARRIVAL {
+                waiting -= connection.advance(&self.message, &mut self.buffer, end, &mut latencies)?;
+            }
+        }
+        while waiting > 0 {
+            match self.poll.poll(&mut self.events, Some(PATIENCE)) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                other => other?,
+            }
+            if self.events.is_empty() {
+                let text = format!("{waiting} connections got no answer in {PATIENCE:?}");
+                return Err(io::Error::new(ErrorKind::TimedOut, text));
+            }
+            for event in &self.events {
+                let connection = &mut self.connections[event.token().0];
+                waiting -= connection.advance(&self.message, &mut self.buffer, end, &mut latencies)?;
+            }
+        }
+        Ok(Report { seconds: begin.elapsed().as_secs_f64(), size: self.message.len(), latencies })
+    }
+}
+
+impl Connection {
+    fn begin(&mut self, now: Instant, message: &[u8]) -> io::Result<()> {
+        self.since = now;
+        self.unsent = message.len();
+        self.unread = message.len();
+        self.send(message)
+    }
+
+    /// Takes the message as far as it goes now and begins the next one, until `end`; 1 when this was the last, else 0.
+    fn advance(
+        &mut self,
+        message: &[u8],
+        buffer: &mut [u8],
+        end: Instant,
+        latencies: &mut Histogram,
+    ) -> io::Result<usize> {
+        while self.unread > 0 {
+            self.send(message)?;
+            if !self.receive(buffer)? {
+                break;
+            }
+            let now = Instant::now();
+            latencies.add(now - self.since);
+            if now >= end {
+                return Ok(1);
+            }
+            self.begin(now, message)?;
+            if REPORTS_EACH_ARRIVAL {
+                break;
+            }
+        }
+        Ok(0)
+    }
+
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        while self.unsent > 0 {
+            match self.stream.write(&message[message.len() - self.unsent..]) {
+                Ok(count) => self.unsent -= count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the whole answer is here.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        while self.unread > 0 {
+            match self.stream.read(&mut buffer[..self.unread]) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(count) => self.unread -= count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Connects and takes one message there and back. One connection after the other: so no listener's backlog overflows,
+/// and the server is known to have accepted them all. In pieces that any socket buffer holds: so neither end can be
+/// stuck in a write.
+fn connect(address: SocketAddr, message: &[u8]) -> io::Result<std::net::TcpStream> {
+    let mut stream = std::net::TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut answer = [0; 4096];
+    for piece in message.chunks(answer.len()) {
+        stream.write_all(piece)?;
+        stream.read_exact(&mut answer[..piece.len()])?;
+        if answer[..piece.len()] != *piece {
+            return Err(io::Error::other("the answer is not what was sent"));
+        }
+    }
+    stream.set_nonblocking(true)?;
+    Ok(stream)
+}
+
+struct Report {
+    seconds: f64,
+    size: usize,
+    latencies: Histogram,
+}
+
+impl Report {
+    /// Latencies are in nanoseconds; `bytes` counts one direction.
+    fn json(&self) -> String {
+        let messages = self.latencies.count;
+        format!(
+            "{{\"messages\":{messages},\"bytes\":{},\"seconds\":{},\"p50\":{},\"p99\":{}}}",
+            messages * self.size as u64,
+            self.seconds,
+            self.latencies.percentile(0.50),
+            self.latencies.percentile(0.99),
+        )
+    }
+}
+
+/// Counts of durations in buckets less than one percent wide: 128 to each power of two nanoseconds.
+struct Histogram {
+    buckets: Vec<u64>,
+    count: u64,
+}
+
+const STEPS: u64 = 128;
+
+impl Histogram {
+    fn new() -> Self {
+        Self { buckets: vec![0; 64 * STEPS as usize], count: 0 }
+    }
+
+    fn add(&mut self, duration: Duration) {
+        let nanos = (duration.as_nanos() as u64).max(STEPS);
+        let shift = nanos.ilog2() - STEPS.ilog2();
+        let bucket = u64::from(shift) * STEPS + (nanos >> shift) - STEPS;
+        self.buckets[bucket as usize] += 1;
+        self.count += 1;
+    }
+
+    /// The lower bound of the bucket in which this part of all durations is reached; 0 when there are none.
+    fn percentile(&self, part: f64) -> u64 {
+        let rank = (self.count as f64 * part).ceil() as u64;
+        let mut seen = 0;
+        let reached = self.buckets.iter().position(|count| {
+            seen += count;
+            seen >= rank.max(1)
+        });
+        reached.map_or(0, |bucket| {
+            let bucket = bucket as u64;
+            (STEPS + bucket % STEPS) << (bucket / STEPS)
+        })
+    }
+}
+
+fn invalid(text: &str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, text)
+}

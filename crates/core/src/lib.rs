@@ -1,0 +1,20 @@
+//! Sockets that never block, their addresses, names and options, and the poller that waits for them.
+//!
+//! This crate has never heard of Node. It has no promise, no queue of waiting operations and no policy: a call does what
+//! the system can do now and says so, with [`WOULD_BLOCK`](error::WOULD_BLOCK) among the answers.
+
+#![deny(missing_docs)]
+
+pub mod address;
+mod bound;
+pub mod error;
+pub mod lookup;
+pub mod options;
+pub mod poller;
+pub mod socket;
+mod sys;
+pub mod table;
+
+pub use address::SockAddr;
+pub use socket::{Family, Kind, Socket};
+pub use sys::{SHORT_READ_DRAINS, UNIX_PATH_LENGTH};

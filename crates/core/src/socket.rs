@@ -1,0 +1,321 @@
+//! One socket: non-blocking, close-on-exec, and never the cause of a SIGPIPE.
+//!
+//! Every call does what the system can do at once. `WouldBlock` means that it would have to wait; the poller this socket
+//! is watched by ([`Socket::watch`]) then reports when to try again. EINTR never comes out.
+
+use std::cell::OnceCell;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::time::Duration;
+
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, SockAddr, Type};
+
+use crate::bound::{remove_stale, BoundPath};
+use crate::sys;
+
+/// The address family of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    Inet,
+    /// IPv6.
+    Inet6,
+    /// Local sockets, named by a path.
+    Unix,
+}
+
+impl Family {
+    /// The family of a number: 4, 6 or 1, as in the first byte of an address on the wire.
+    pub fn from_number(number: i32) -> Option<Family> {
+        Some(match number {
+            4 => Family::Inet,
+            6 => Family::Inet6,
+            1 => Family::Unix,
+            _ => return None,
+        })
+    }
+
+    fn domain(self) -> Domain {
+        match self {
+            Family::Inet => Domain::IPV4,
+            Family::Inet6 => Domain::IPV6,
+            Family::Unix => Domain::UNIX,
+        }
+    }
+}
+
+/// What a socket carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A stream of bytes: TCP, or a unix stream.
+    Stream,
+    /// Single messages: UDP, or unix datagrams.
+    Datagram,
+    /// Packets of a protocol of the caller's choice, ICMP for instance.
+    Raw,
+    /// Messages over a connection; unix sockets on Linux.
+    Seqpacket,
+}
+
+impl Kind {
+    /// The kind of a number, 1 to 4 in the order above.
+    pub fn from_number(number: i32) -> Option<Kind> {
+        Some(match number {
+            1 => Kind::Stream,
+            2 => Kind::Datagram,
+            3 => Kind::Raw,
+            4 => Kind::Seqpacket,
+            _ => return None,
+        })
+    }
+
+    fn socket_type(self) -> Type {
+        match self {
+            Kind::Stream => Type::STREAM,
+            Kind::Datagram => Type::DGRAM,
+            Kind::Raw => Type::RAW,
+            Kind::Seqpacket => Type::SEQPACKET,
+        }
+    }
+}
+
+/// A socket. Dropping it closes it; what the system took before is still sent.
+pub struct Socket {
+    /// What is to be removed from the file system with it: before it is closed, so that nobody's new file is meant.
+    path: OnceCell<BoundPath>,
+    source: sys::Source,
+    kind: Kind,
+    watched: bool,
+}
+
+impl Socket {
+    /// Makes a socket. Protocol 0 is the usual one for the family and the kind.
+    ///
+    /// # Errors
+    /// `EAFNOSUPPORT`, `EPROTONOSUPPORT`, `ESOCKTNOSUPPORT` for what the system lacks, `EPERM` or `EACCES` for raw sockets
+    /// without the right, `EMFILE`.
+    pub fn open(family: Family, kind: Kind, protocol: i32) -> io::Result<Socket> {
+        let protocol = (protocol != 0).then(|| Protocol::from(protocol));
+        let socket = sys::open(family.domain(), kind.socket_type(), protocol)?;
+        Ok(Socket::new(socket, kind))
+    }
+
+    /// Makes two unix sockets that are connected to each other.
+    ///
+    /// # Errors
+    /// `ENOTSUP` where the system makes no pairs, `EMFILE`.
+    pub fn pair(kind: Kind) -> io::Result<(Socket, Socket)> {
+        let (one, other) = sys::pair(kind.socket_type())?;
+        Ok((Socket::new(one, kind), Socket::new(other, kind)))
+    }
+
+    fn new(socket: socket2::Socket, kind: Kind) -> Socket {
+        Socket { source: sys::Source::new(socket), kind, watched: false, path: OnceCell::new() }
+    }
+
+    /// Gives the socket a local address. A unix path that this makes is removed when the socket is closed.
+    ///
+    /// # Errors
+    /// `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, and `EINVAL` when it has one already.
+    pub fn bind(&self, address: &SockAddr) -> io::Result<()> {
+        self.source.get().bind(address)?;
+        if let Some(path) = BoundPath::of(address) {
+            let _ = self.path.set(path);
+        }
+        Ok(())
+    }
+
+    /// As [`bind`](Self::bind), but takes a unix path over from a socket that is gone.
+    pub fn bind_replacing_stale(&self, address: &SockAddr) -> io::Result<()> {
+        match self.bind(address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && remove_stale(address) => self.bind(address),
+            result => result,
+        }
+    }
+
+    /// Sets what servers set before they bind on this system: an address whose old connections linger in TIME_WAIT can be
+    /// bound again, one that someone listens at cannot.
+    pub fn set_customary_for_listeners(&self) -> io::Result<()> {
+        sys::set_customary_for_listeners(self.source.get())
+    }
+
+    /// Makes a bound stream or seqpacket socket a listener, with room for `backlog` connections not yet accepted.
+    ///
+    /// The system caps the backlog silently (Linux by `net.core.somaxconn`), so a great number asks for the most.
+    pub fn listen(&self, backlog: i32) -> io::Result<()> {
+        self.source.get().listen(backlog)
+    }
+
+    /// Starts to connect; for datagrams: sets the peer.
+    ///
+    /// `Ok` is connected. `WouldBlock` is under way: once the poller says writable, [`Socket::take_error`] has the verdict.
+    /// Calling connect again would start a second attempt.
+    ///
+    /// # Errors
+    /// `ECONNREFUSED` also when a unix listener's backlog is full: see `sys::connect`.
+    pub fn connect(&self, address: &SockAddr) -> io::Result<()> {
+        self.source.try_io(|socket| sys::connect(socket, address))
+    }
+
+    /// Takes the peer away from a datagram socket, which keeps its local port and can be connected anew.
+    pub fn disconnect(&self) -> io::Result<()> {
+        self.source.try_io(|socket| {
+            let before = socket.local_addr()?;
+            sys::disconnect(socket)?;
+            // Linux also takes away a port that the system chose (one bound by number stays). Someone who waits for an answer
+            // on that port needs it, and other systems leave it.
+            match (before.as_socket(), socket.local_addr()?.as_socket()) {
+                (Some(before), Some(mut after)) if after.port() == 0 && before.port() != 0 => {
+                    after.set_port(before.port());
+                    socket.bind(&after.into())
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// The error that waits in the socket (SO_ERROR), which reading takes away. On Windows it stays.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.source.get().take_error()
+    }
+
+    /// Takes one connection off the backlog, with the address of its peer.
+    ///
+    /// # Errors
+    /// `WouldBlock`; `EMFILE` and `ENFILE`, after which the connection is still in the backlog and nothing will report it
+    /// again; `ECONNABORTED` when the peer has gone meanwhile.
+    pub fn accept(&self) -> io::Result<(Socket, SockAddr)> {
+        let (socket, peer) = self.try_io(sys::accept)?;
+        Ok((Socket::new(socket, self.kind), peer))
+    }
+
+    /// Receives into `buffer`: the count of bytes, 0 at the end of a stream. Bytes beyond the count are untouched.
+    #[inline]
+    pub fn recv(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        self.try_io(|socket| socket.recv(buffer))
+    }
+
+    /// Sends to the peer; the count may be less than the length on a stream.
+    #[inline]
+    pub fn send(&self, data: &[u8]) -> io::Result<usize> {
+        self.try_io(|socket| socket.send_with_flags(data, sys::SEND_FLAGS))
+    }
+
+    /// Sends several buffers as one; the count may be less than the sum of lengths on a stream.
+    pub fn send_vectored(&self, list: &[IoSlice<'_>]) -> io::Result<usize> {
+        let list = match self.kind {
+            Kind::Stream => gatherable(list),
+            // A message goes whole or not at all: the system has to refuse it.
+            _ => list,
+        };
+        if let [single] = list {
+            return self.send(single);
+        }
+        self.try_io(|socket| socket.send_vectored_with_flags(list, sys::SEND_FLAGS))
+    }
+
+    /// Receives one datagram: its length in the buffer, whether it was longer than that, and its sender.
+    ///
+    /// The sender is of family 0 when the system names none: an unbound unix socket, or a connected stream.
+    pub fn recv_from(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<(usize, bool, SockAddr)> {
+        self.try_io(|socket| sys::recv_from(socket, buffer))
+    }
+
+    /// Sends one datagram to `address`.
+    pub fn send_to(&self, data: &[u8], address: &SockAddr) -> io::Result<usize> {
+        self.try_io(|socket| socket.send_to_with_flags(data, address, sys::SEND_FLAGS))
+    }
+
+    /// Ends one direction or both of a connection.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.source.get().shutdown(how)
+    }
+
+    /// The local address, as the system knows it.
+    pub fn local_addr(&self) -> io::Result<SockAddr> {
+        self.source.get().local_addr()
+    }
+
+    /// The peer's address; `ENOTCONN` without a peer.
+    pub fn peer_addr(&self) -> io::Result<SockAddr> {
+        self.source.get().peer_addr()
+    }
+
+    /// Closes with a reset: unsent data is dropped and the peer's next call fails with `ECONNRESET`.
+    pub fn reset(self) {
+        // Where there is nothing to reset (datagrams, unix sockets) this is a plain close.
+        let _ = self.source.get().set_linger(Some(Duration::ZERO));
+    }
+
+    /// The descriptor, or on Windows the SOCKET.
+    pub fn fd(&self) -> i64 {
+        self.source.number()
+    }
+
+    /// The kind it was made as.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Lets a poller report this socket as `token`, readable and writable, from now until it is closed. Once only: when it
+    /// is watched already, nothing happens.
+    ///
+    /// # Errors
+    /// `ENOSPC`, `ENOMEM` when the system cannot watch more.
+    pub fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        if !self.watched {
+            self.source.register(registry, token, Interest::READABLE | Interest::WRITABLE)?;
+            self.watched = true;
+        }
+        Ok(())
+    }
+
+    /// Whether a poller watches it.
+    pub fn is_watched(&self) -> bool {
+        self.watched
+    }
+
+    /// Ends the watch. Closing does that too, unless the descriptor has been duplicated: epoll watches what is open, not
+    /// its number, and would go on reporting the twin.
+    pub fn unwatch(&mut self, registry: &Registry) {
+        if self.watched {
+            self.watched = false;
+            // Fails only for what this registry does not watch; then there is nothing to end.
+            let _ = self.source.deregister(registry);
+        }
+    }
+
+    /// A call on the socket itself, for the options.
+    pub(crate) fn with<T>(&self, call: impl FnOnce(&socket2::Socket) -> io::Result<T>) -> io::Result<T> {
+        self.source.try_io(call)
+    }
+
+    /// One operation that may have to wait, tried again after a signal.
+    #[inline]
+    fn try_io<T>(&self, mut operation: impl FnMut(&socket2::Socket) -> io::Result<T>) -> io::Result<T> {
+        self.source.try_io(|socket| loop {
+            match operation(socket) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        })
+    }
+}
+
+/// What of a list one call can take. More than this is an error on most systems rather than a short count: EMSGSIZE for
+/// too many buffers (IOV_MAX is 1,024 nearly everywhere), EINVAL for too many bytes (2 GiB on macOS).
+fn gatherable<'a, 'b>(list: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
+    const MOST_BUFFERS: usize = 1024;
+    const MOST_BYTES: usize = i32::MAX as usize;
+    let list = &list[..list.len().min(MOST_BUFFERS)];
+    let mut bytes = 0usize;
+    for (count, buffer) in list.iter().enumerate() {
+        bytes = bytes.saturating_add(buffer.len());
+        if bytes > MOST_BYTES {
+            return &list[..count.max(1)];
+        }
+    }
+    list
+}

@@ -1,0 +1,45 @@
+//! Where systems differ: under equal names, so that nobody outside sees a `cfg`.
+//!
+//! | every system provides       |                                                                              |
+//! | --------------------------- | ---------------------------------------------------------------------------- |
+//! | `Source`                    | a socket as the poller can watch it: `new get try_io register deregister number` |
+//! | `poll_handle`               | the system's number of a poll, where it has one                              |
+//! | `open`, `accept`, `pair`    | sockets that neither block nor are inherited                                 |
+//! | `connect`, `disconnect`     | with one meaning of their results                                            |
+//! | `recv_from`                 | with the truncated flag, without errors that belong to earlier sends         |
+//! | `SEND_FLAGS`                | so that sending never raises a signal                                        |
+//! | `SHORT_READ_DRAINS`         | whether a stream's short read means that nothing is left                     |
+//! | `ERRORS`, `error_code`      | the system's errors as Node knows them                                       |
+//! | `unix_path`, `unix_address` | the path inside a unix address, and back                                     |
+//! | `UNIX_PATH_LENGTH`, `file_identity`, `is_socket` | the files of unix sockets                              |
+//! | `set_customary_for_listeners` | what servers set before they bind                                          |
+//! | `interface_index`           | the number of a network interface                                            |
+//! | `lookup_flags`, `lookup_code`, `NAME_REQUIRED` | getaddrinfo's and getnameinfo's numbers                   |
+//! | `reuse_port`, `exclusive_address_use` and `set_` of both | options that not all systems have                |
+
+// Unsafe has an address: this room, where each block says who keeps the promise.
+#![allow(unsafe_code)]
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub use unix::{SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
+#[cfg(unix)]
+pub(crate) use unix::*;
+
+#[cfg(linux)]
+mod linux;
+#[cfg(linux)]
+pub(crate) use linux::*;
+
+#[cfg(all(unix, not(linux)))]
+mod bsd;
+#[cfg(all(unix, not(linux)))]
+pub(crate) use bsd::*;
+
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub use windows::{SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
+#[cfg(windows)]
+pub(crate) use windows::*;

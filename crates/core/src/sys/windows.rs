@@ -1,0 +1,332 @@
+//! Windows. The poller watches sockets through AFD, by way of mio's own types.
+
+use std::ffi::CString;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::windows::io::{AsRawSocket, FromRawSocket, IntoRawSocket};
+
+use mio::event::Source as _;
+use mio::net::UdpSocket;
+use mio::{Interest, Poll, Registry, Token};
+use socket2::{Domain, MaybeUninitSlice, Protocol, SockAddr, SockAddrStorage, SockRef, Socket, Type};
+use windows_sys::Win32::Foundation as foundation;
+use windows_sys::Win32::NetworkManagement::IpHelper::if_nametoindex;
+use windows_sys::Win32::Networking::WinSock as winsock;
+
+use crate::lookup::flag;
+
+/// Winsock has no signals.
+pub(crate) const SEND_FLAGS: i32 = 0;
+
+/// mio arms a socket again only when an operation ends in `WouldBlock`, so a drain has to go on until there.
+pub const SHORT_READ_DRAINS: bool = false;
+
+/// A socket as the poller can watch it: any SOCKET at all, in the clothes of mio's `UdpSocket`.
+///
+/// mio has no type for raw sockets, and its `TcpListener` has no `try_io`; but what its types hold is only the SOCKET and
+/// the state of the watch, which is the same for all.
+pub(crate) struct Source(UdpSocket);
+
+impl Source {
+    pub(crate) fn new(socket: Socket) -> Source {
+        // SAFETY: the SOCKET is open and ours, and `socket` has given it up.
+        let socket = unsafe { std::net::UdpSocket::from_raw_socket(socket.into_raw_socket()) };
+        Source(UdpSocket::from_std(socket))
+    }
+
+    /// The socket, for calls that never wait.
+    pub(crate) fn get(&self) -> SockRef<'_> {
+        SockRef::from(&self.0)
+    }
+
+    /// An operation that may wait; `WouldBlock` arms the watch again.
+    #[inline]
+    pub(crate) fn try_io<T>(&self, operation: impl FnOnce(&Socket) -> io::Result<T>) -> io::Result<T> {
+        self.0.try_io(|| operation(&self.get()))
+    }
+
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token, interest: Interest) -> io::Result<()> {
+        self.0.register(registry, token, interest)
+    }
+
+    pub(crate) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.0.deregister(registry)
+    }
+
+    pub(crate) fn number(&self) -> i64 {
+        self.0.as_raw_socket() as i64
+    }
+}
+
+/// mio does not show its completion port.
+pub(crate) fn poll_handle(_: &Poll) -> Option<i64> {
+    None
+}
+
+/// Makes a socket that is not inherited (WSA_FLAG_NO_HANDLE_INHERIT).
+pub(crate) fn open(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Socket> {
+    let socket = Socket::new(domain, kind, protocol)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Accepts.
+pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
+    let (socket, peer) = listener.accept()?;
+    socket.set_nonblocking(true)?;
+    Ok((socket, peer))
+}
+
+/// Starts to connect; `WouldBlock` when it is under way.
+pub(crate) fn connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
+    socket.connect(address)
+}
+
+/// Takes the peer away.
+pub(crate) fn disconnect(socket: &Socket) -> io::Result<()> {
+    // SAFETY: zeroes are AF_UNSPEC, whose address has no content, and 16 bytes of the storage are initialised.
+    socket.connect(&unsafe { SockAddr::new(SockAddrStorage::zeroed(), 16) })
+}
+
+/// Receives a datagram, whether it was cut, and its sender.
+///
+/// Windows reports a datagram that went to a dead port (WSAECONNRESET) or ran out of hops (WSAENETRESET) on the next
+/// receive. On an unconnected socket nobody can tell which datagram that was, and one dead peer would disturb all the
+/// others: other systems say nothing, and so do we (libuv and tokio's users switch it off by SIO_UDP_CONNRESET). On a
+/// connected one it is ECONNREFUSED, as everywhere.
+pub(crate) fn recv_from(socket: &Socket, buffer: &mut [MaybeUninit<u8>]) -> io::Result<(usize, bool, SockAddr)> {
+    loop {
+        match socket.recv_from_vectored(&mut [MaybeUninitSlice::new(buffer)]) {
+            Ok((length, flags, sender)) => return Ok((length, flags.is_truncated(), sender)),
+            Err(error) => match error.raw_os_error() {
+                Some(winsock::WSAECONNRESET | winsock::WSAENETRESET) if is_datagram(socket) => {
+                    if socket.peer_addr().is_ok() {
+                        return Err(io::Error::from_raw_os_error(winsock::WSAECONNREFUSED));
+                    }
+                }
+                _ => return Err(error),
+            },
+        }
+    }
+}
+
+fn is_datagram(socket: &Socket) -> bool {
+    socket.r#type().is_ok_and(|kind| kind == Type::DGRAM)
+}
+
+/// Copies the path of a unix address to `out`; 0 when it is unnamed.
+pub(crate) fn unix_path(address: &SockAddr, out: &mut [u8]) -> usize {
+    // SAFETY: the caller has asked `is_unix`, and the storage is longer than any address and initialised throughout.
+    let address = unsafe { &*address.as_ptr().cast::<winsock::SOCKADDR_UN>() };
+    let path = address.sun_path.iter().map(|&byte| byte as u8).take_while(|&byte| byte != 0);
+    out.iter_mut().zip(path).map(|(to, from)| *to = from).count()
+}
+
+/// The unix address of a path or of nothing (unnamed). Windows has no abstract names.
+pub(crate) fn unix_address(path: &[u8]) -> io::Result<SockAddr> {
+    let path = std::str::from_utf8(path).map_err(|_| io::ErrorKind::InvalidInput)?;
+    if path.starts_with('\0') {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // Of all strings, socket2 refuses only what is too long.
+    SockAddr::unix(path).map_err(|_| io::Error::from_raw_os_error(winsock::WSAENAMETOOLONG))
+}
+
+/// Windows makes no pairs.
+pub(crate) fn pair(_: Type) -> io::Result<(Socket, Socket)> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// The longest path of a unix socket: one byte of the field is for the NUL at its end.
+pub const UNIX_PATH_LENGTH: usize = 107;
+
+/// What tells a file from another that takes its name: when it was made.
+#[derive(PartialEq, Eq)]
+pub(crate) struct FileIdentity(u64);
+
+/// The identity of what is at a path, links not followed.
+pub(crate) fn file_identity(path: &Path) -> Option<FileIdentity> {
+    Some(FileIdentity(std::fs::symlink_metadata(path).ok()?.creation_time()))
+}
+
+/// Whether there may be a socket at a path: Windows keeps it as a reparse point, and so not as a plain file.
+pub(crate) fn is_socket(path: &Path) -> bool {
+    const FILE_ATTRIBUTE_REPARSE_POINT: u32 = 0x400;
+    std::fs::symlink_metadata(path).is_ok_and(|file| file.file_attributes() & FILE_ATTRIBUTE_REPARSE_POINT != 0)
+}
+
+/// SO_EXCLUSIVEADDRUSE: without it anyone may take the address from a listener. TIME_WAIT is no obstacle on Windows.
+pub(crate) fn set_customary_for_listeners(socket: &Socket) -> io::Result<()> {
+    set_exclusive_address_use(socket, true)
+}
+
+/// The number of the interface of that name.
+pub(crate) fn interface_index(name: &str) -> Option<u32> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: if_nametoindex only reads the string, which ends with a NUL byte and lives beyond the call.
+    let index = unsafe { if_nametoindex(name.as_ptr().cast()) };
+    (index != 0).then_some(index)
+}
+
+/// getnameinfo's NI_NAMEREQD: no name is an error rather than digits.
+pub(crate) const NAME_REQUIRED: i32 = winsock::NI_NAMEREQD as i32;
+
+/// getaddrinfo's flags for ours.
+pub(crate) fn lookup_flags(flags: u32) -> i32 {
+    [
+        (flag::PASSIVE, winsock::AI_PASSIVE),
+        (flag::CANON_NAME, winsock::AI_CANONNAME),
+        (flag::NUMERIC_HOST, winsock::AI_NUMERICHOST),
+        (flag::NUMERIC_SERVICE, winsock::AI_NUMERICSERV),
+        (flag::ALL, winsock::AI_ALL),
+        (flag::V4_MAPPED, winsock::AI_V4MAPPED),
+        (flag::ADDR_CONFIG, winsock::AI_ADDRCONFIG),
+    ]
+    .into_iter()
+    .filter(|(ours, _)| flags & ours != 0)
+    .fold(0, |sum, (_, theirs)| sum | theirs as i32)
+}
+
+/// The name of getaddrinfo's error.
+pub(crate) fn lookup_code(error: i32) -> Option<&'static str> {
+    Some(match error {
+        winsock::WSAHOST_NOT_FOUND => "EAI_NONAME",
+        winsock::WSANO_DATA => "EAI_NODATA",
+        winsock::WSATRY_AGAIN => "EAI_AGAIN",
+        winsock::WSAEINVAL => "EAI_BADFLAGS",
+        winsock::WSANO_RECOVERY => "EAI_FAIL",
+        winsock::WSAEAFNOSUPPORT => "EAI_FAMILY",
+        winsock::WSA_NOT_ENOUGH_MEMORY => "EAI_MEMORY",
+        winsock::WSATYPE_NOT_FOUND => "EAI_SERVICE",
+        winsock::WSAESOCKTNOSUPPORT => "EAI_SOCKTYPE",
+        _ => return None,
+    })
+}
+
+/// SO_REUSEPORT: Windows has nothing like it.
+pub(crate) fn reuse_port(_: &Socket) -> io::Result<bool> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// SO_REUSEPORT: Windows has nothing like it.
+pub(crate) fn set_reuse_port(_: &Socket, _: bool) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// SO_EXCLUSIVEADDRUSE.
+pub(crate) fn exclusive_address_use(socket: &Socket) -> io::Result<bool> {
+    let mut value = 0i32;
+    let mut length = size_of::<i32>() as i32;
+    // SAFETY: the SOCKET is open while `socket` is borrowed, and `value` has room for `length` bytes.
+    let result = unsafe {
+        winsock::getsockopt(
+            socket.as_raw_socket() as winsock::SOCKET,
+            winsock::SOL_SOCKET,
+            winsock::SO_EXCLUSIVEADDRUSE,
+            (&raw mut value).cast(),
+            &mut length,
+        )
+    };
+    if result == 0 {
+        Ok(value != 0)
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// SO_EXCLUSIVEADDRUSE.
+pub(crate) fn set_exclusive_address_use(socket: &Socket, on: bool) -> io::Result<()> {
+    let value = i32::from(on);
+    // SAFETY: the SOCKET is open while `socket` is borrowed, and `value` has the length that is said.
+    let result = unsafe {
+        winsock::setsockopt(
+            socket.as_raw_socket() as winsock::SOCKET,
+            winsock::SOL_SOCKET,
+            winsock::SO_EXCLUSIVEADDRUSE,
+            (&raw const value).cast(),
+            size_of::<i32>() as i32,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// WSAENOBUFS, of our own making.
+pub(crate) fn no_buffers() -> io::Error {
+    io::Error::from_raw_os_error(winsock::WSAENOBUFS)
+}
+
+/// Node's number for a Windows code.
+pub(crate) fn error_code(system: i32) -> i32 {
+    ERRORS.iter().find(|error| error.system == system as u32).map_or(crate::error::UNKNOWN, |error| error.code)
+}
+
+/// One row of `ERRORS`.
+pub(crate) struct SystemError {
+    /// What Windows says.
+    system: u32,
+    /// Node's number.
+    pub(crate) code: i32,
+    /// Node's name.
+    pub(crate) name: &'static str,
+}
+
+macro_rules! errors {
+    ($($($system:expr),* => $code:literal $name:ident;)*) => {
+        &[$($(SystemError { system: $system as u32, code: $code, name: stringify!($name) },)*)*]
+    };
+}
+
+/// The errors that Node names, as far as sockets give them: Windows' codes, then Node's number and name.
+///
+/// libuv leaves some of Winsock's codes UNKNOWN (WSAENETDOWN, WSAEHOSTDOWN, WSAENOPROTOOPT, WSAEOPNOTSUPP …). Here they have
+/// the name that the same failure has on other systems.
+pub(crate) const ERRORS: &[SystemError] = errors! {
+    winsock::WSAEACCES, foundation::ERROR_ACCESS_DENIED, foundation::ERROR_NOACCESS => -4092 EACCES;
+    winsock::WSAEADDRINUSE, foundation::ERROR_ADDRESS_ALREADY_ASSOCIATED => -4091 EADDRINUSE;
+    winsock::WSAEADDRNOTAVAIL => -4090 EADDRNOTAVAIL;
+    winsock::WSAEAFNOSUPPORT, winsock::WSAEPFNOSUPPORT => -4089 EAFNOSUPPORT;
+    winsock::WSAEWOULDBLOCK => -4088 EAGAIN;
+    winsock::WSAEALREADY, winsock::WSAEINPROGRESS => -4084 EALREADY;
+    winsock::WSAEBADF, foundation::ERROR_INVALID_HANDLE => -4083 EBADF;
+    foundation::ERROR_BUSY, foundation::ERROR_PIPE_BUSY => -4082 EBUSY;
+    foundation::ERROR_OPERATION_ABORTED, winsock::WSAECANCELLED, winsock::WSA_E_CANCELLED => -4081 ECANCELED;
+    winsock::WSAECONNABORTED, foundation::ERROR_CONNECTION_ABORTED => -4079 ECONNABORTED;
+    winsock::WSAECONNREFUSED, foundation::ERROR_CONNECTION_REFUSED => -4078 ECONNREFUSED;
+    winsock::WSAECONNRESET, winsock::WSAENETRESET, foundation::ERROR_NETNAME_DELETED => -4077 ECONNRESET;
+    winsock::WSAEDESTADDRREQ => -4076 EDESTADDRREQ;
+    foundation::ERROR_ALREADY_EXISTS, foundation::ERROR_FILE_EXISTS => -4075 EEXIST;
+    winsock::WSAEFAULT => -4074 EFAULT;
+    winsock::WSAEHOSTUNREACH, foundation::ERROR_HOST_UNREACHABLE => -4073 EHOSTUNREACH;
+    winsock::WSAEINTR => -4072 EINTR;
+    winsock::WSAEINVAL, foundation::ERROR_INVALID_PARAMETER => -4071 EINVAL;
+    foundation::ERROR_GEN_FAILURE, foundation::ERROR_IO_DEVICE => -4070 EIO;
+    winsock::WSAEISCONN => -4069 EISCONN;
+    winsock::WSAELOOP => -4067 ELOOP;
+    winsock::WSAEMFILE, foundation::ERROR_TOO_MANY_OPEN_FILES => -4066 EMFILE;
+    winsock::WSAEMSGSIZE => -4065 EMSGSIZE;
+    winsock::WSAENAMETOOLONG, foundation::ERROR_FILENAME_EXCED_RANGE => -4064 ENAMETOOLONG;
+    winsock::WSAENETDOWN => -4063 ENETDOWN;
+    winsock::WSAENETUNREACH, foundation::ERROR_NETWORK_UNREACHABLE => -4062 ENETUNREACH;
+    winsock::WSAENOBUFS => -4060 ENOBUFS;
+    foundation::ERROR_FILE_NOT_FOUND, foundation::ERROR_PATH_NOT_FOUND => -4058 ENOENT;
+    foundation::ERROR_NOT_ENOUGH_MEMORY, foundation::ERROR_OUTOFMEMORY => -4057 ENOMEM;
+    foundation::ERROR_DISK_FULL => -4055 ENOSPC;
+    winsock::WSASYSCALLFAILURE, foundation::ERROR_CALL_NOT_IMPLEMENTED => -4054 ENOSYS;
+    winsock::WSAENOTCONN, foundation::ERROR_NOT_CONNECTED => -4053 ENOTCONN;
+    foundation::ERROR_DIRECTORY => -4052 ENOTDIR;
+    winsock::WSAENOTEMPTY, foundation::ERROR_DIR_NOT_EMPTY => -4051 ENOTEMPTY;
+    winsock::WSAENOTSOCK => -4050 ENOTSOCK;
+    winsock::WSAEOPNOTSUPP, foundation::ERROR_NOT_SUPPORTED => -4049 ENOTSUP;
+    foundation::ERROR_PRIVILEGE_NOT_HELD => -4048 EPERM;
+    winsock::WSAESHUTDOWN, foundation::ERROR_BROKEN_PIPE, foundation::ERROR_NO_DATA => -4047 EPIPE;
+    winsock::WSAEPROTONOSUPPORT => -4045 EPROTONOSUPPORT;
+    winsock::WSAEPROTOTYPE => -4044 EPROTOTYPE;
+    winsock::WSAETIMEDOUT, foundation::ERROR_SEM_TIMEOUT => -4039 ETIMEDOUT;
+    winsock::WSAENOPROTOOPT => -4035 ENOPROTOOPT;
+    winsock::WSAEHOSTDOWN => -4031 EHOSTDOWN;
+    winsock::WSAESOCKTNOSUPPORT => -4025 ESOCKTNOSUPPORT;
+};

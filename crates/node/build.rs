@@ -1,0 +1,5 @@
+//! What napi asks of the linker on each system.
+
+fn main() {
+    napi_build::setup();
+}

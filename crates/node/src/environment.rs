@@ -1,0 +1,72 @@
+//! What one JavaScript thread owns.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+
+use napi::bindgen_prelude::*;
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use socket2_core::lookup::Pool;
+use socket2_core::poller::Poller;
+use socket2_core::table::Table;
+
+use crate::lookup::{Answer, AnswerArguments};
+
+/// A callback into this environment that any thread may call; it does not keep the process alive by itself.
+pub type Callback<T, Arguments> = ThreadsafeFunction<T, (), Arguments, Status, false, true>;
+
+/// The callback that says: the poll has been handed over.
+pub type Deliver = Callback<(), ()>;
+
+/// The callback that brings the answer to a lookup.
+pub type Resolved = Callback<Answer, AnswerArguments>;
+
+/// One JavaScript thread: its poller, its sockets and its lookups.
+pub struct Environment {
+    pub poller: RefCell<Option<Poller>>,
+    pub sockets: RefCell<Table>,
+    pub lookups: Pool,
+    pub deliver: Arc<OnceLock<Deliver>>,
+    pub resolved: Arc<OnceLock<Resolved>>,
+    /// Whether `deliver` keeps the process alive at the moment.
+    pub alive: Cell<bool>,
+}
+
+impl Environment {
+    pub fn new() -> io::Result<Rc<Environment>> {
+        let deliver = Arc::new(OnceLock::<Deliver>::new());
+        let call = Arc::clone(&deliver);
+        let poller = Poller::new(move || {
+            if let Some(deliver) = call.get() {
+                deliver.call((), ThreadsafeFunctionCallMode::NonBlocking);
+            }
+        })?;
+        let sockets = Table::new(poller.registry().try_clone()?);
+        Ok(Rc::new(Environment {
+            poller: RefCell::new(Some(poller)),
+            sockets: RefCell::new(sockets),
+            lookups: Pool::new(),
+            deliver,
+            resolved: Arc::new(OnceLock::new()),
+            alive: Cell::new(false),
+        }))
+    }
+
+    /// Installs the callbacks, once, and sees to it that everything ends with the environment.
+    pub fn start(self: Rc<Self>, env: &Env, deliver: Deliver, resolved: Resolved) -> Result<()> {
+        if self.deliver.set(deliver).is_err() || self.resolved.set(resolved).is_err() {
+            return Err(Error::from_reason("the callbacks of this environment are installed already"));
+        }
+        // Hooks run last in, first out: registered after the callbacks were made, this one ends the poller's thread while
+        // they still exist. It runs at exit, at terminate() and when a module is unloaded.
+        env.add_env_cleanup_hook(self, |environment| environment.end())?;
+        Ok(())
+    }
+
+    /// Ends the poller's thread, waits for it, and closes every socket.
+    fn end(&self) {
+        drop(self.poller.borrow_mut().take());
+        self.sockets.borrow_mut().clear();
+    }
+}

@@ -1,0 +1,23 @@
+/**
+ * Portable async sockets for JavaScript: TCP, UDP, raw and unix sockets with promises, on epoll, kqueue and IOCP.
+ *
+ * A table of contents: each name is documented where it is made.
+ */
+export { Address, type AddressFields, type Family, type Protocol, type SocketType } from './lib/address.js'
+export { addr, addrName, type Host, type LookupFlags, type LookupOptions, type Port } from './lib/lookup.js'
+export { tcp, TcpSocket, type ReceiveAllOptions } from './lib/tcp.js'
+export { raw, RawSocket, udp, UdpSocket, type Datagram, type Received } from './lib/udp.js'
+export { seqpacket, SeqpacketSocket } from './lib/seqpacket.js'
+export { pair } from './lib/pair.js'
+export { ConnectionSocket, type ListenOptions } from './lib/connection.js'
+export { Socket } from './lib/socket.js'
+export { SocketError, type ArgumentError, type ErrorDetails } from './lib/errors.js'
+export type { OperationOptions } from './lib/operation.js'
+export type { OptionName, OptionTypes } from './lib/options.generated.js'
+export type { SettableOptionName, SocketOptions } from './lib/options.js'
+export type { Data } from './lib/send.js'
+export { loop, newThread, poll, pollSync, start, stop, type SocketStats, type StartOutcome } from './lib/loop.js'
+
+/** The namespace itself, the same object that `require` gives. */
+const socket: typeof import('./index.js') = module.exports
+export default socket

@@ -1,0 +1,261 @@
+/**
+ * What sockets that make connections have: listen, accept, connect, shutdown.
+ *
+ * ```text
+ *            listen                  connect              connected, or accepted
+ *  listening <----- idle ------------------> connecting -----------------------> connected
+ *                    ^  nothing was attempted |      | an attempt failed, timed out or was aborted
+ *                    +------------------------+      v
+ *                                                  failed      from anywhere: close, to closed
+ * ```
+ * A call in another state than it needs changes nothing and rejects with `ERR_SOCKET_BAD_STATE`.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { Address, addressFrom, addressSpace } from './address.js'
+import { channels, publish } from './channels.js'
+import { closedError, SocketError, stateError, systemError, timeoutError, typeError } from './errors.js'
+import { checked, remaining } from './guard.js'
+import { immediate, resolve, type Host, type Port } from './lookup.js'
+import type { Link } from './link.js'
+import { native, type Handle } from './native.js'
+import { Operation, type OperationOptions } from './operation.js'
+import { Socket, type Making } from './socket.js'
+import { checkInteger } from './validate.js'
+
+const { WOULD_BLOCK } = native
+
+/** Where a listener listens. */
+export interface ListenOptions {
+  /** All interfaces by default. */
+  host?: Host | undefined
+  /** Any free port by default. */
+  port?: Port | undefined
+  /** How many connections wait to be accepted; the system's most by default. */
+  backlog?: number | undefined
+}
+
+/** More than any system grants: each caps it at its own most. */
+const MOST_BACKLOG = 0x7fff_ffff
+
+/** When a listener's iteration goes on after the descriptors ran out, in ms: nothing reports their return. As in Go. */
+const FIRST_RETRY = 5
+const LAST_RETRY = 1000
+
+/** What accept fails with although the listener is well: a connection that is gone again, or a system short of something. */
+const TRANSIENT: readonly unknown[] = ['ECONNABORTED', 'EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EPROTO', 'EPERM']
+
+type State = 'idle' | 'connecting' | 'connected' | 'listening' | 'failed' | 'closed'
+
+export abstract class ConnectionSocket extends Socket {
+  /** @internal */
+  protected state: State = 'idle'
+
+  /** @internal */
+  constructor(making: Making) {
+    super(making)
+    if (making.handle !== undefined) this.state = 'connected'
+  }
+
+  /** A socket of the same kind for a handle that was accepted. @internal */
+  protected abstract adopt(handle: Handle, peer: Address | null): this
+
+  /**
+   * Makes it a listener, bound first unless it is bound: to all interfaces and any free port by default. `backlog` is how many
+   * connections wait to be accepted; the system's most by default.
+   *
+   * Errors: those of `bind`; `ERR_SOCKET_BAD_STATE`, `ERR_OUT_OF_RANGE`. See listen(2).
+   */
+  listen(host?: Host, port?: Port, backlog?: number): Promise<this>
+  listen(address: Address, backlog?: number): Promise<this>
+  listen(options: ListenOptions): Promise<this>
+  async listen(where?: Host | Address | ListenOptions, port?: Port | number, backlog?: number): Promise<this> {
+    this.assertState('listen', 'idle')
+    const options = listenOptions(where, port, backlog)
+    const { host, port: at, backlog: room = MOST_BACKLOG } = options
+    checkInteger('backlog', room, 0, MOST_BACKLOG)
+    if (host !== undefined || at !== undefined || this.localAddress === null) {
+      const address = await this.local(host as Host | Address | undefined, at, 'listen')
+      this.assertState('listen', 'idle')
+      this.bindNow(address)
+    }
+    const code = native.listen(this.link.handle, room)
+    if (code < 0) throw systemError(code, 'listen', this.localAddress)
+    this.state = 'listening'
+    return this
+  }
+
+  /**
+   * The next connection. `localAddress` and `remoteAddress` are those of the connection.
+   *
+   * Errors: `EMFILE`, `ENFILE` (the connection stays in the backlog; accept again when descriptors have returned),
+   * `ECONNABORTED` (the peer is gone again), `ETIMEDOUT`, `ERR_SOCKET_CLOSED`, `ERR_SOCKET_BAD_STATE`. See accept(2).
+   */
+  accept(op?: OperationOptions): Promise<this> {
+    if (this.state !== 'listening') return Promise.reject(this.wrongState('accept', 'listening'))
+    return this.link.reading.submit(new Accept(this.link, (handle, peer) => this.adopt(handle, peer)), op)
+  }
+
+  /**
+   * Connects, to each address of the host in turn until one accepts. A socket whose connect failed can only be closed;
+   * after a name that did not resolve it can try again.
+   *
+   * Errors: `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ENOENT` (unix), `ENOTFOUND`, `ERR_SOCKET_BAD_PORT`,
+   * `ERR_SOCKET_BAD_STATE`, `ERR_SOCKET_CLOSED`. See connect(2).
+   */
+  connect(host: Host, port?: Port, op?: OperationOptions): Promise<this>
+  connect(address: Address, op?: OperationOptions): Promise<this>
+  async connect(where: Host | Address, port?: Port | OperationOptions, op?: OperationOptions): Promise<this> {
+    this.assertState('connect', 'idle')
+    const options = checked(where instanceof Address ? (port as OperationOptions | undefined) : op)
+    const timeout = options.timeout ?? this.timeout
+    const deadline = performance.now() + timeout
+    if (where instanceof Address) this.ofMyFamily(where, 'address')
+    const query = { host: where as Host, port: port as Port | undefined, type: this.type, family: this.family }
+    const known = where instanceof Address ? where : immediate(query)
+    this.state = 'connecting'
+    try {
+      const addresses = known ? [known] : await resolve(query, { ...options, timeout })
+      await this.#connectToOneOf(addresses, options, timeout, deadline)
+    } catch (error) {
+      if (this.state === 'connecting') this.state = 'idle'
+      throw error
+    }
+    publish(channels.connect, () => ({ socket: this }))
+    return this
+  }
+
+  /**
+   * Ends one direction, or both: `'write'` tells the peer that no more is coming. Doing it again does nothing.
+   *
+   * Errors, thrown: `ERR_SOCKET_BAD_STATE`, `ERR_SOCKET_CLOSED`, `ERR_INVALID_ARG_VALUE`. See shutdown(2).
+   */
+  shutdown(how: 'read' | 'write' | 'both'): void {
+    const number = ['read', 'write', 'both'].indexOf(how)
+    if (number < 0) throw typeError('how', "'read', 'write' or 'both'", how)
+    this.assertState('shutdown', 'connected')
+    const code = native.shutdown(this.link.handle, number)
+    // A connection that is gone already has nothing left to be shut down.
+    if (code < 0 && native.errorName(code) !== 'ENOTCONN') throw systemError(code, 'shutdown')
+  }
+
+  /** Closes at once, with RST: what has not been sent is dropped, and the peer sees `ECONNRESET`. */
+  reset(): void {
+    this.end(true)
+  }
+
+  /**
+   * The connections of a listener, until it is closed; leaving the loop does not close it. When descriptors run out it waits
+   * for their return, and says so on the channel `socket2:error`.
+   */
+  async *connections(op?: OperationOptions): AsyncGenerator<this, void, undefined> {
+    let wait = FIRST_RETRY
+    for (;;) {
+      let connection: this
+      try {
+        connection = await this.accept(op)
+        wait = FIRST_RETRY
+      } catch (error) {
+        const code = error instanceof SocketError ? error.code : undefined
+        if (code === 'ERR_SOCKET_CLOSED') return
+        if (!TRANSIENT.includes(code)) throw error
+        publish(channels.error, () => ({ socket: this, error }))
+        await delay(wait, undefined, { signal: op?.signal })
+        wait = Math.min(wait * 2, LAST_RETRY)
+        continue
+      }
+      yield connection
+    }
+  }
+
+  /** @internal */
+  protected override end(reset: boolean): void {
+    this.state = 'closed'
+    super.end(reset)
+  }
+
+  /** @internal */
+  protected assertState(syscall: string, need: State): void {
+    if (this.state !== need) throw this.wrongState(syscall, need)
+  }
+
+  /** @internal */
+  protected wrongState(syscall: string, need: State): SocketError {
+    return this.state === 'closed' ? closedError(syscall) : stateError(syscall, this.state, need)
+  }
+
+  async #connectToOneOf(
+    addresses: readonly Address[], options: OperationOptions, timeout: number, deadline: number
+  ): Promise<void> {
+    let failure: unknown
+    for (const address of addresses) {
+      if (this.closed) throw closedError('connect')
+      try {
+        const rest = timeout === 0 || timeout === Infinity ? { ...options, timeout } : remaining(options, deadline)
+        await this.link.writing.submit(new Connect(this.link, address), rest)
+        this.peer = address
+        this.state = 'connected'
+        return
+      } catch (error) {
+        failure = error
+        if (this.closed || !(error instanceof SocketError) || error.timeout !== undefined) break
+      }
+    }
+    if (!this.closed) this.state = 'failed'
+    // It is this call that ran out of its time, not the last attempt.
+    throw failure instanceof SocketError && failure.timeout !== undefined ? timeoutError('connect', timeout) : failure
+  }
+}
+
+function listenOptions(where: unknown, port: unknown, backlog: number | undefined): { host?: unknown; port?: Port | undefined; backlog?: number | undefined } {
+  if (where instanceof Address) return { host: where, backlog: port as number | undefined }
+  if (typeof where === 'object' && where !== null) return where as ListenOptions
+  return { host: where, port: port as Port | undefined, backlog }
+}
+
+/** Takes a connection off the backlog. */
+class Accept<T extends Socket> extends Operation<T> {
+  readonly syscall = 'accept'
+
+  constructor(private readonly link: Link, private readonly adopt: (handle: Handle, peer: Address | null) => T) {
+    super()
+  }
+
+  attempt(): boolean {
+    const handle = native.accept(this.link.handle, addressSpace)
+    if (handle === WOULD_BLOCK) {
+      this.link.reading.blocked()
+      return false
+    }
+    if (handle < 0) return this.fail(() => systemError(handle, this.syscall))
+    const socket = this.adopt(handle, addressFrom(addressSpace))
+    publish(channels.accept, () => ({ socket }))
+    return this.succeed(socket)
+  }
+}
+
+/** One attempt to connect: begun once, decided by SO_ERROR. Asking the system again would begin another one. */
+class Connect extends Operation<void> {
+  readonly syscall = 'connect'
+  #begun = false
+
+  constructor(private readonly link: Link, private readonly address: Address) {
+    super()
+  }
+
+  attempt(): boolean {
+    const { handle, writing } = this.link
+    let code: number
+    if (this.#begun) {
+      code = native.takeError(handle)
+      // Woken although nothing is decided yet.
+      if (code === 0 && native.remoteAddress(handle, addressSpace) < 0) code = WOULD_BLOCK
+    } else {
+      this.#begun = true
+      code = native.connect(handle, Address.wire(this.address))
+    }
+    if (code === 0) return this.succeed(undefined)
+    if (code !== WOULD_BLOCK) return this.fail(() => systemError(code, this.syscall, this.address))
+    writing.blocked()
+    return false
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * One direction of a socket: who waits for it, and whether the system would block.
+ *
+ * An operation is attempted at once when nobody waits before it; when the system would block it joins the queue, and the
+ * driver runs the lane when the poller says that the socket is ready again. So the operations of a lane complete in the order
+ * they were called, and the two lanes of a socket never wait for each other.
+ */
+import { began, defer, ended, loop } from './driver.js'
+import { closedError, timeoutError } from './errors.js'
+import type { Link } from './link.js'
+import { native } from './native.js'
+import type { Operation, OperationOptions } from './operation.js'
+
+/** How many steps a lane takes per turn of the loop. Measured: without a limit a flooding peer holds up timers for a second,
+ * with 16 for 8 ms. */
+const BUDGET = 16
+
+const { SHORT_READ_DRAINS } = native
+
+export class Lane {
+  head: Operation | null = null
+  #tail: Operation | null = null
+  /** Trying makes sense: nothing says that the system would block. */
+  ready = true
+  /** The poller watches the stream, so a short count means that nothing is left, and what comes next will be reported. */
+  #shortMeansNone = false
+  /** The peer has hung up, or there is an error to be read: more can be there than a short count tells. */
+  #hangup = false
+  #turn = 0
+  #steps = 0
+  /** How many bytes went this way. */
+  bytes = 0
+  /** It waits for the next turn in the driver's list. */
+  deferred = false
+
+  constructor(readonly link: Link) {}
+
+  /** Whether an operation may be tried right now: nobody before it, nothing known against it, its turn not used up. */
+  open(): boolean {
+    return this.head === null && this.ready && this.#step()
+  }
+
+  /** Tries an operation, and queues it when it would block. */
+  submit<T>(operation: Operation<T>, options: OperationOptions | undefined): Promise<T> {
+    const promise = operation.promise()
+    const { timeout } = this.link
+    if (options !== undefined || timeout !== Infinity) {
+      if (!operation.heed(options, timeout)) return promise
+    }
+    const now = operation.timeout === 0
+    while (this.head === null && this.ready && (this.#step() || now)) {
+      if (operation.attempt()) return promise
+    }
+    if (now) operation.fail(() => timeoutError(operation.syscall, 0))
+    else this.#append(operation)
+    return promise
+  }
+
+  /** The poller, or the driver's next turn, says that trying makes sense. */
+  wake(hangup: boolean): void {
+    this.ready = true
+    if (hangup) this.#hangup = true
+    this.run()
+  }
+
+  /** Takes steps for those who wait, in their order, as long as the system and the budget allow. */
+  run(): void {
+    while (this.head !== null && this.ready) {
+      if (!this.#step()) {
+        defer(this)
+        return
+      }
+      const operation = this.head
+      if (operation.attempt()) this.#unlink(operation)
+    }
+  }
+
+  /** A step moved `done` of at most `asked` bytes. Fewer means that the system has no more, without asking it again. */
+  moved(done: number, asked: number): void {
+    this.bytes += done
+    if (done < asked && this.#shortMeansNone && !this.#hangup) this.ready = false
+  }
+
+  /** A step found that the system would block; from now on the poller watches. */
+  blocked(): void {
+    this.ready = false
+    this.#shortMeansNone = SHORT_READ_DRAINS && this.link.stream
+  }
+
+  /** Takes an operation out that ends before its turn. The next one may find the way free. */
+  remove(operation: Operation): void {
+    const first = this.head === operation
+    this.#unlink(operation)
+    if (first && this.head !== null && this.ready) defer(this)
+  }
+
+  /** Those who wait, in their order. */
+  *waiters(): Iterable<Operation> {
+    for (let operation = this.head; operation !== null; ) {
+      const { next } = operation
+      yield operation
+      operation = next
+    }
+  }
+
+  /** Ends all who wait: the socket is closed. */
+  close(): void {
+    this.ready = false
+    while (this.head !== null) {
+      const operation = this.head
+      operation.cancel(() => closedError(operation.syscall))
+    }
+  }
+
+  #append(operation: Operation): void {
+    operation.waiting = true
+    operation.lane = this
+    operation.previous = this.#tail
+    if (this.#tail === null) this.head = operation
+    else this.#tail.next = operation
+    this.#tail = operation
+    began(this.link)
+    if (this.ready) defer(this)
+  }
+
+  #unlink(operation: Operation): void {
+    const { previous, next } = operation
+    if (previous === null) this.head = next
+    else previous.next = next
+    if (next === null) this.#tail = previous
+    else next.previous = previous
+    operation.previous = operation.next = operation.lane = null
+    ended(this.link)
+  }
+
+  /** Counts a step against the budget of this turn. */
+  #step(): boolean {
+    if (this.#turn !== loop.turn) {
+      this.#turn = loop.turn
+      this.#steps = 0
+    }
+    return ++this.#steps <= BUDGET
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * The one door to native code: the generated binding, with its types.
+ *
+ * Every call that touches a socket returns a plain integer and never throws: a count or a handle when it is 0 or more,
+ * otherwise Node's negative error number (`errorName` spells it). `WOULD_BLOCK` is the one number callers compare with:
+ * the system would have to wait, and the socket is now registered with the poller, which will report its readiness.
+ *
+ * Addresses cross in a `Uint8Array` of `ADDRESS_LENGTH` bytes; address.ts has the layout.
+ */
+import binding = require('#binding')
+
+/** A socket as native code knows it: an index into the environment's table and a generation, in one 31-bit integer. */
+export type Handle = number
+
+export interface Native {
+  readonly WOULD_BLOCK: number
+  /** Whether a stream's short read means that nothing is left (true where readiness comes from epoll or kqueue). */
+  readonly SHORT_READ_DRAINS: boolean
+  readonly ADDRESS_LENGTH: number
+  /** The longest path of a unix socket, in bytes. */
+  readonly UNIX_PATH_LENGTH: number
+  /** Node's number for ETIMEDOUT. */
+  readonly TIMED_OUT: number
+
+  // The poller. `deliver` is called, on this thread, when the poller's thread has handed the poll over, or with a lookup's result.
+  /** Installs the callbacks of this environment; once, before anything else. */
+  start(deliver: () => void, resolved: LookupCallback): void
+  /** Fills `ring` with pairs (handle, flags) of what is ready, waiting at most `timeout` ms (-1: for ever). Takes the poll over if needed. */
+  poll(ring: Int32Array, timeout: number): number
+  /** Takes the poll away from its thread; 0 when this thread owns it now, 1 when a delivery is already on its way. */
+  takePoll(): number
+  /** Lets the poller's thread wait again. */
+  givePoll(): number
+  /** Whether the poller and the lookups keep the process alive. */
+  keepAlive(on: number): number
+
+  // Sockets
+  open(family: number, type: number, protocol: number): Handle
+  /** Puts the handles of two connected unix sockets into `handles`. */
+  pair(type: number, handles: Int32Array): number
+  /** Closes; `reset` (1) sends RST instead of FIN. 0, also when it was closed already. */
+  close(handle: Handle, reset: number): number
+  fd(handle: Handle): number
+  /** Binds; `flags`: 1 sets what is customary for listeners on this system first, 2 replaces a unix path nobody listens at. */
+  bind(handle: Handle, address: Uint8Array, flags: number): number
+  listen(handle: Handle, backlog: number): number
+  /** 0: connected at once; WOULD_BLOCK: under way, writable when it is decided, then `takeError` has the verdict. */
+  connect(handle: Handle, address: Uint8Array): number
+  disconnect(handle: Handle): number
+  /** SO_ERROR, cleared by reading: 0 or a negative error number. */
+  takeError(handle: Handle): number
+  /** A new handle, with the peer's address written to `address`. */
+  accept(handle: Handle, address: Uint8Array): Handle
+  recv(handle: Handle, into: Uint8Array): number
+  send(handle: Handle, data: Uint8Array, offset: number): number
+  /** Gathers `list` from buffer `index` on, whose first `offset` bytes are left out. */
+  sendList(handle: Handle, list: readonly Uint8Array[], index: number, offset: number): number
+  /** As recv, with the sender's address; `address[1]` is 1 when the datagram was longer than `into`. */
+  recvFrom(handle: Handle, into: Uint8Array, address: Uint8Array): number
+  sendTo(handle: Handle, data: Uint8Array, address: Uint8Array): number
+  /** how: 0 read, 1 write, 2 both. */
+  shutdown(handle: Handle, how: number): number
+  localAddress(handle: Handle, address: Uint8Array): number
+  remoteAddress(handle: Handle, address: Uint8Array): number
+  /** Reads option `id` (of options.generated.ts) into `value[0]`. */
+  getOption(handle: Handle, id: number, value: Int32Array): number
+  setOption(handle: Handle, id: number, value: number): number
+  /** The system's number of the poller: the epoll descriptor on Linux. */
+  pollerHandle(): number
+
+  // Text
+  errorName(code: number): string
+  /** The wire form of an IPv4 or IPv6 literal, with an optional zone; empty when the text is none. */
+  parseIp(text: string): number[]
+  formatIp(address: Uint8Array): string
+  /** Looks up on a thread of its own pool; the answer comes to the `resolved` callback with the same id. */
+  lookup(id: number, host: string | null, service: string | null, family: number, type: number, protocol: number, flags: number): void
+  nameInfo(id: number, address: Uint8Array): void
+}
+
+/** `records`: 32 bytes each: 28 of an address, its socket type, 0, its protocol (big-endian). `code`: '' or the EAI code. */
+export type LookupCallback = (id: number, code: string, records: number[], name: string, service: string) => void
+
+export const native = binding as unknown as Native

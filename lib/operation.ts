@@ -1,0 +1,115 @@
+/** One operation, from its call to its end: the promise, the deadline, the signal, the error that leads to the caller. */
+import { SocketError, timeoutError } from './errors.js'
+import { forget, guard } from './guard.js'
+import type { Lane } from './lane.js'
+
+/** How long to wait, and whom to heed meanwhile. Nothing is lost by giving up: what was not received stays receivable. */
+export interface OperationOptions {
+  /** Rejects with the signal's reason when it aborts. */
+  signal?: AbortSignal | undefined
+  /** Milliseconds; `undefined`: the socket's own `timeout`; `Infinity`: for ever; 0: only what can be done now. Past it: `ETIMEDOUT`. */
+  timeout?: number | undefined
+}
+
+// What a promise is resolved with is checked where it is said, in `succeed`.
+type Resolve = (value: unknown) => void
+type Reject = (reason: unknown) => void
+
+// A promise's two functions come out through these, so that no closure is made per operation.
+let resolveOfLast: Resolve
+let rejectOfLast: Reject
+function executor(resolve: Resolve, reject: Reject): void {
+  resolveOfLast = resolve
+  rejectOfLast = reject
+}
+
+export abstract class Operation<T = unknown> {
+  /** The operation's name in errors. */
+  abstract readonly syscall: string
+  /** Its neighbours in its lane, while it waits there. */
+  previous: Operation | null = null
+  next: Operation | null = null
+  lane: Lane | null = null
+  /** Kept by guard.ts. */
+  timeout = Infinity
+  deadline = Infinity
+  timer: NodeJS.Timeout | undefined = undefined
+  signal: AbortSignal | undefined = undefined
+  /** The call has returned; whoever made it awaits. */
+  waiting = false
+  #resolve!: Resolve
+  #reject!: Reject
+
+  /**
+   * Takes one step, and says whether that settled it; when not, either the lane is not ready any more or another step can
+   * follow. Runs no code of the user's.
+   */
+  abstract attempt(): boolean
+
+  /** Gives back what it has taken; called once, when it ends badly. */
+  release(): void {}
+
+  /** Adds what it knows to an error of ours that is about to be its end. */
+  annotate(_error: SocketError): void {}
+
+  /** Makes its promise. */
+  promise(): Promise<T> {
+    const promise = new Promise<T>(executor as (resolve: (value: T) => void, reject: Reject) => void)
+    this.#resolve = resolveOfLast
+    this.#reject = rejectOfLast
+    return promise
+  }
+
+  /** Heeds a deadline and a signal from now on. `false` when one of them has ended it already. */
+  heed(options: OperationOptions | undefined, timeout: number): boolean {
+    return guard(this, options, timeout)
+  }
+
+  /** Ends well. Returns `true`, for `attempt` to return. */
+  succeed(value: T): true {
+    if (this.timer !== undefined || this.signal !== undefined) forget(this)
+    this.#resolve(value)
+    return true
+  }
+
+  /**
+   * Ends badly. `make` is called where the error's stack leads to the caller's line: at once, while the caller is still
+   * below us on the stack, and otherwise in a microtask, from which V8 finds the function that awaits. So success pays
+   * nothing for it. Returns `true`, for `attempt` to return.
+   */
+  fail(make: () => unknown): true {
+    if (this.timer !== undefined || this.signal !== undefined) forget(this)
+    this.release()
+    if (this.waiting) {
+      this.#resolve(rejection(this, make))
+    } else {
+      this.#reject(this.error(make))
+    }
+    return true
+  }
+
+  /** Ends badly from outside of its lane, which it leaves. */
+  cancel(make: () => unknown): void {
+    this.lane?.remove(this)
+    this.fail(make)
+  }
+
+  /** Its time is up. */
+  expire(): void {
+    this.cancel(() => timeoutError(this.syscall, this.timeout))
+  }
+
+  /** The error that `make` makes, with what the operation knows. */
+  error(make: () => unknown): unknown {
+    const error = make()
+    if (error instanceof SocketError) this.annotate(error)
+    return error
+  }
+}
+
+/** Rejects after the promise that resolves to this one has begun to listen: only then does V8 see who awaits it. */
+async function rejection(operation: Operation, make: () => unknown): Promise<never> {
+  await null
+  await null
+  throw operation.error(make)
+}

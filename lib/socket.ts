@@ -1,0 +1,245 @@
+/** What all sockets have. */
+import { inspect } from 'node:util'
+import { Address, addressFrom, addressSpace, familyNumber, type Family, type Protocol, type SocketType } from './address.js'
+import { channels, publish } from './channels.js'
+import { closedError, systemError, typeError, valueError } from './errors.js'
+import { checkTimeout } from './guard.js'
+import { protocolNumber, typeNumber } from './kinds.js'
+import { watchForLeak, type Birth } from './leak.js'
+import { Link } from './link.js'
+import { immediate, resolve, type Host, type Port } from './lookup.js'
+import { native, type Handle } from './native.js'
+import type { OptionName, OptionTypes } from './options.generated.js'
+import { readOption, writeOption, type SettableOptionName, type SocketOptions } from './options.js'
+
+/** Bits of `bind` in native code. */
+const CUSTOMARY = 1
+const REPLACE_STALE = 2
+
+/** What a socket is made of. */
+export interface Making {
+  readonly type: SocketType
+  readonly family: Family
+  readonly protocol: Protocol | undefined
+  readonly options?: SocketOptions | undefined
+  /** The handle of a socket that exists already: an accepted one. */
+  readonly handle?: Handle
+  readonly birth: Birth
+}
+
+/**
+ * A socket. It is open from the moment it is made; `close` closes it, once or ten times. Do not make one with `new`:
+ * `tcp`, `udp`, `raw`, `seqpacket` and `accept` do.
+ */
+export abstract class Socket {
+  /** `'tcp'`, `'udp'`, `'raw'` or `'seqpacket'`. */
+  readonly type: SocketType
+  /** `'inet'`, `'inet6'` or `'unix'`. */
+  readonly family: Family
+  /** The protocol it was made with; `undefined` for the usual one of its type. */
+  readonly protocol: Protocol | undefined
+  /** What waits on it, and its handle. For this library only. @internal */
+  protected readonly link: Link
+  /** Its peer, once known. @internal */
+  protected peer: Address | null = null
+  #replaceStale = false
+  #reuseAddressChosen = false
+
+  /** @internal */
+  constructor(making: Making) {
+    const { type, family, protocol, options, handle, birth } = making
+    this.type = type
+    this.family = family
+    this.protocol = protocol
+    this.link = new Link(handle ?? open(type, family, protocol), type === 'tcp')
+    this.link.owner = new WeakRef(this)
+    if (options !== undefined) this.#apply(options)
+    watchForLeak(this, this.link, birth)
+  }
+
+  /** The system's descriptor (on Windows the SOCKET); -1 once closed. It stays this socket's: do not close it. */
+  get fd(): number {
+    return this.closed ? -1 : native.fd(this.link.handle)
+  }
+
+  /** Whether it has been closed. */
+  get closed(): boolean {
+    return this.link.handle < 0
+  }
+
+  /** The default for operations that name no timeout, in milliseconds; `Infinity` unless set. Errors: `ERR_OUT_OF_RANGE`. */
+  get timeout(): number {
+    return this.link.timeout
+  }
+
+  set timeout(timeout: number) {
+    checkTimeout('timeout', timeout)
+    this.link.timeout = timeout
+  }
+
+  /** How many bytes have been received and given out. */
+  get bytesRead(): number {
+    return this.link.reading.bytes - (this.link.unread?.length ?? 0)
+  }
+
+  /** How many bytes the system has taken. */
+  get bytesWritten(): number {
+    return this.link.writing.bytes
+  }
+
+  /** The local address, asked of the system, so that port 0 shows its port; `null` while it has none, and once closed. */
+  get localAddress(): Address | null {
+    if (this.closed || native.localAddress(this.link.handle, addressSpace) < 0) return null
+    const address = addressFrom(addressSpace)
+    return address === null || isNowhere(address) ? null : address
+  }
+
+  /** The peer's address; `null` while there is none. It stays known after `close`. */
+  get remoteAddress(): Address | null {
+    if (this.peer === null && !this.closed && native.remoteAddress(this.link.handle, addressSpace) >= 0) {
+      this.peer = addressFrom(addressSpace)
+    }
+    return this.peer
+  }
+
+  /**
+   * Gives the socket a local address: a host and a port (`'*'` and 0 by default: all interfaces, any free port), or an address.
+   * A unix path that this makes is removed by `close`. For TCP what servers need on this system is set first: `reuseAddress`,
+   * on Windows `exclusiveAddressUse`, unless the options say otherwise.
+   *
+   * Errors: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EINVAL` (bound already), `ENOTFOUND`, `ERR_SOCKET_BAD_PORT`,
+   * `ERR_SOCKET_CLOSED`. See bind(2).
+   */
+  bind(host?: Host, port?: Port): Promise<this>
+  bind(address: Address): Promise<this>
+  async bind(host?: Host | Address, port?: Port): Promise<this> {
+    this.assertOpen('bind')
+    this.bindNow(await this.local(host, port, 'bind'))
+    return this
+  }
+
+  /**
+   * What the system holds for an option.
+   *
+   * Errors: `ERR_INVALID_ARG_VALUE` (not an option of this socket), `ERR_UNSUPPORTED_PLATFORM`, `ERR_SOCKET_CLOSED`, and the
+   * system's. See getsockopt(2).
+   */
+  getOption<Name extends OptionName>(name: Name): OptionTypes[Name] {
+    this.assertOpen('getsockopt')
+    return readOption(this.link.handle, name, this.type, this.family) as OptionTypes[Name]
+  }
+
+  /**
+   * Sets an option.
+   *
+   * Errors: as `getOption`, and `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE` for the value. See setsockopt(2).
+   */
+  setOption<Name extends SettableOptionName>(name: Name, value: OptionTypes[Name]): this {
+    this.assertOpen('setsockopt')
+    writeOption(this.link.handle, name, value, this.type, this.family)
+    if (name === 'reuseAddress') this.#reuseAddressChosen = true
+    return this
+  }
+
+  /**
+   * Closes the socket; a connection sends what the system has taken, then FIN. Every operation that waits rejects with
+   * `ERR_SOCKET_CLOSED` in the same tick, and so does every later one. Closing again does nothing.
+   */
+  close(): void {
+    this.end(false)
+  }
+
+  /** Waiting operations keep the process alive again, which is so from the start. */
+  ref(): this {
+    this.link.setReferenced(true)
+    return this
+  }
+
+  /** Waiting operations do not keep the process alive. */
+  unref(): this {
+    this.link.setReferenced(false)
+    return this
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close()
+    return Promise.resolve()
+  }
+
+  [inspect.custom](): string {
+    const state = this.closed ? 'closed' : `fd ${this.fd}`
+    const ends = [this.localAddress, this.remoteAddress].map((address) => address ?? '-').join(' → ')
+    return `${this.constructor.name}(${this.family} ${this.type}, ${state}, ${ends})`
+  }
+
+  /** Closes, with RST or not. @internal */
+  protected end(reset: boolean): void {
+    if (this.closed) return
+    this.link.close(reset)
+    publish(channels.close, () => ({ socket: this }))
+  }
+
+  /** Throws when the socket is closed. @internal */
+  protected assertOpen(syscall: string): void {
+    if (this.closed) throw closedError(syscall)
+  }
+
+  /** The local address that `bind` or `listen` was given. @internal */
+  protected async local(host: Host | Address | undefined, port: Port | undefined, syscall: string): Promise<Address> {
+    if (host instanceof Address) return this.ofMyFamily(host, 'address')
+    const query = { host, port, type: this.type, family: this.family, flags: { passive: true } }
+    const address = immediate(query) ?? ((await resolve(query, undefined))[0] as Address)
+    this.assertOpen(syscall)
+    return address
+  }
+
+  /** Binds without waiting; throws. @internal */
+  protected bindNow(address: Address): void {
+    let flags = this.#replaceStale ? REPLACE_STALE : 0
+    if (this.type === 'tcp' && this.family !== 'unix' && !this.#reuseAddressChosen) flags |= CUSTOMARY
+    const code = native.bind(this.link.handle, Address.wire(address), flags)
+    if (code < 0) throw systemError(code, 'bind', address)
+  }
+
+  /** The address, which must be of this socket's family. @internal */
+  protected ofMyFamily(address: Address, name: string): Address {
+    if (address.family !== this.family) throw valueError(name, `must be of family '${this.family}'`, address.toString())
+    return address
+  }
+
+  #apply(options: SocketOptions): void {
+    try {
+      if (typeof options !== 'object' || options === null) throw typeError('options', 'an object', options)
+      for (const [name, value] of Object.entries(options)) {
+        if (value === undefined) continue
+        if (name === 'timeout') this.timeout = value as number
+        else if (name === 'replaceStale') this.#replaceStale = checkedBoolean(name, value)
+        else this.setOption(name as SettableOptionName, value as never)
+      }
+    } catch (error) {
+      this.link.close(false)
+      throw error
+    }
+  }
+}
+
+function open(type: SocketType, family: Family, protocol: Protocol | undefined): Handle {
+  const number = protocol === undefined ? 0 : protocolNumber(protocol)
+  const handle = native.open(familyNumber(family), typeNumber(type), number)
+  if (handle < 0) throw systemError(handle, 'socket')
+  return handle
+}
+
+function checkedBoolean(name: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw typeError(name, 'a boolean', value)
+  return value
+}
+
+/** The system gives an unbound socket the wildcard address with port 0, a unix one an empty path. */
+function isNowhere(address: Address): boolean {
+  return address.family === 'unix' ? address.path === '' : address.port === 0 && /^(0\.0\.0\.0|::)$/.test(address.address)
+}

@@ -1,0 +1,187 @@
+/** Stream sockets: TCP, and unix streams. */
+import type { Address, Family, Protocol } from './address.js'
+import { ConnectionSocket } from './connection.js'
+import { systemError, typeError, type SocketError } from './errors.js'
+import { birthHere } from './leak.js'
+import { native, type Handle } from './native.js'
+import type { OperationOptions } from './operation.js'
+import { optionTable } from './options.generated.js'
+import type { SocketOptions } from './options.js'
+import { read, Receive, ReceiveAll, ReceiveExact, ReceiveExactNew, ReceiveNew, SCRATCH_LENGTH } from './receive.js'
+import { bytesOf, listOf, Send, SendList, write, type Data } from './send.js'
+import type { Making } from './socket.js'
+import { checkFamily, checkLength, checkStreamSpace, } from './validate.js'
+
+const { WOULD_BLOCK } = native
+
+/** How to read to the end of a stream. */
+export interface ReceiveAllOptions extends OperationOptions {
+  /** The most bytes to take; past it `ERR_OUT_OF_RANGE`, and what had come stays readable. No limit by default. */
+  limit?: number | undefined
+}
+
+/**
+ * Makes a TCP socket; with `'unix'` a unix stream socket. `noDelay` is on unless the options say otherwise.
+ *
+ * Errors, thrown: `EMFILE`, `EAFNOSUPPORT`, `EPROTONOSUPPORT`, `ERR_INVALID_ARG_VALUE`. See tcp(7), unix(7).
+ */
+export function tcp(family: Family = 'inet', protocol?: Protocol, options?: SocketOptions): TcpSocket {
+  checkFamily(family)
+  return new TcpSocket({ type: 'tcp', family, protocol, options, birth: birthHere(tcp) })
+}
+
+/** A TCP or unix stream socket: a listener, or one end of a connection. */
+export class TcpSocket extends ConnectionSocket {
+  /** @internal */
+  constructor(making: Making) {
+    super(making)
+    // An accepted socket has it from its listener.
+    if (making.handle === undefined && making.family !== 'unix' && making.options?.noDelay === undefined) {
+      native.setOption(this.link.handle, optionTable.noDelay.id, 1)
+    }
+  }
+
+  /**
+   * Sends all of it: text as UTF-8, bytes, or a list of bytes gathered into one (writev(2)). Resolves to the number of bytes.
+   * Leave the data alone until then. On failure `error.bytesSent` says how much the system took.
+   *
+   * Errors: `EPIPE`, `ECONNRESET`, `ETIMEDOUT`, `ERR_SOCKET_CLOSED`, `ERR_SOCKET_BAD_STATE`, `ERR_INVALID_ARG_TYPE`,
+   * `ERR_INVALID_ARG_VALUE` (lone surrogates; data detached meanwhile). See send(2).
+   */
+  send(data: Data | readonly Uint8Array[], op?: OperationOptions): Promise<number> {
+    const { link } = this
+    if (op === undefined && data instanceof Uint8Array && this.state === 'connected' && link.writing.open()) {
+      const { length } = data
+      const count = length === 0 ? 0 : write(link, data, 0)
+      if (count === length) return Promise.resolve(count)
+      if (count < 0 && count !== WOULD_BLOCK) return Promise.reject(refused(count))
+      return link.writing.submit(new Send(link, data, Math.max(count, 0)), undefined)
+    }
+    return this.#send(data, op)
+  }
+
+  async #send(data: Data | readonly Uint8Array[], op: OperationOptions | undefined): Promise<number> {
+    const { link } = this
+    const payload = Array.isArray(data) ? listOf(data) : bytesOf(data)
+    this.assertState('send', 'connected')
+    if (payload.length === 0) return 0
+    return await link.writing.submit(payload instanceof Uint8Array ? new Send(link, payload, 0) : SendList.of(link, payload), op)
+  }
+
+  /**
+   * Receives what is there, at least one byte, and waits for it: into memory of yours, resolving to the count (0 at the end of the
+   * stream, again and again), or as a new Buffer of at most `maxLength` bytes (65,536 by default; empty at the end).
+   *
+   * Errors: `ECONNRESET`, `ETIMEDOUT`, `ERR_SOCKET_CLOSED`, `ERR_SOCKET_BAD_STATE`, `ERR_OUT_OF_RANGE` (no room),
+   * `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (memory detached meanwhile). See recv(2).
+   */
+  recv(into: Uint8Array, op?: OperationOptions): Promise<number>
+  recv(maxLength?: number, op?: OperationOptions): Promise<Buffer>
+  recv(into?: Uint8Array | number, op?: OperationOptions): Promise<number | Buffer> {
+    const { link } = this
+    if (into instanceof Uint8Array && into.length > 0 && this.state === 'connected') {
+      if (op === undefined && link.reading.open()) {
+        const count = read(link, into)
+        if (count >= 0) return Promise.resolve(count)
+        if (count !== WOULD_BLOCK) return Promise.reject(systemError(count, 'recv'))
+      }
+      return link.reading.submit(new Receive(link, into), op)
+    }
+    return this.#recv(into, op)
+  }
+
+  async #recv(into: Uint8Array | number = SCRATCH_LENGTH, op: OperationOptions | undefined): Promise<number | Buffer> {
+    const { link } = this
+    if (typeof into === 'number') checkLength('maxLength', into, 1)
+    else checkStreamSpace(into)
+    this.assertState('recv', 'connected')
+    return await (typeof into === 'number'
+      ? link.reading.submit(new ReceiveNew(link, into), op)
+      : link.reading.submit(new Receive(link, into), op))
+  }
+
+  /**
+   * Receives exactly as much as `into` holds, or exactly `length` bytes as a new Buffer.
+   *
+   * Errors: as `recv`, and `ERR_UNEXPECTED_EOF` when the stream ends before. `error.bytesRead` says how much had come; it stays
+   * readable, also after `ETIMEDOUT` and an abort.
+   */
+  recvExact(into: Uint8Array, op?: OperationOptions): Promise<number>
+  recvExact(length: number, op?: OperationOptions): Promise<Buffer>
+  async recvExact(into: Uint8Array | number, op?: OperationOptions): Promise<number | Buffer> {
+    const { link } = this
+    if (typeof into === 'number') checkLength('length', into, 1)
+    else checkStreamSpace(into)
+    this.assertState('recv', 'connected')
+    return await (typeof into === 'number'
+      ? link.reading.submit(new ReceiveExactNew(link, into), op)
+      : link.reading.submit(new ReceiveExact(link, into), op))
+  }
+
+  /**
+   * Receives all until the end of the stream.
+   *
+   * Errors: as `recv`, and `ERR_OUT_OF_RANGE` past `limit`; what had come stays readable.
+   */
+  async recvAll(options: ReceiveAllOptions = {}): Promise<Buffer> {
+    if (typeof options !== 'object' || options === null) throw typeError('options', 'an object', options)
+    const { limit = Infinity, ...op } = options
+    if (limit !== Infinity) checkLength('limit', limit, 0)
+    this.assertState('recv', 'connected')
+    return await this.link.reading.submit(new ReceiveAll(this.link, limit), op)
+  }
+
+  /**
+   * Sends what the system takes right now, and says how much; 0 when it takes nothing, or when others wait to send.
+   *
+   * Errors, thrown: as `send`.
+   */
+  trySend(data: Data): number {
+    const bytes = bytesOf(data)
+    this.assertState('send', 'connected')
+    const { link } = this
+    if (bytes.length === 0 || link.writing.head !== null) return 0
+    const count = write(link, bytes, 0)
+    if (count < 0 && count !== WOULD_BLOCK) throw refused(count)
+    return Math.max(count, 0)
+  }
+
+  /**
+   * Receives what is there right now, and says how much; 0 at the end of the stream, `null` when nothing is there, or when
+   * others wait to receive.
+   *
+   * Errors, thrown: as `recv`.
+   */
+  tryRecv(into: Uint8Array): number | null {
+    checkStreamSpace(into)
+    this.assertState('recv', 'connected')
+    const { link } = this
+    if (link.reading.head !== null) return null
+    const count = read(link, into)
+    if (count < 0 && count !== WOULD_BLOCK) throw systemError(count, 'recv')
+    return count < 0 ? null : count
+  }
+
+  /** What comes, chunk by chunk, until the end of the stream. Leaving the loop does not close the socket. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    for (;;) {
+      const chunk = await this.recv()
+      if (chunk.length === 0) return
+      yield chunk
+    }
+  }
+
+  /** @internal */
+  protected adopt(handle: Handle, peer: Address | null): this {
+    const { type, family, protocol } = this
+    const socket = new TcpSocket({ type, family, protocol, handle, birth: 'by accept()' })
+    socket.peer = peer
+    return socket as this
+  }
+}
+
+function refused(code: number): SocketError {
+  const error = systemError(code, 'send')
+  error.bytesSent = 0
+  return error
+}

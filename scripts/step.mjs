@@ -1,0 +1,95 @@
+// The one tool of the other scripts: a step that says what it does, and is left out when nothing it depends on has changed.
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('..', import.meta.url))
+export const bin = {
+  ava: join(root, 'node_modules/ava/entrypoints/cli.mjs'),
+  napi: join(root, 'node_modules/@napi-rs/cli/dist/cli.js'),
+  oxlint: join(root, 'node_modules/oxlint/bin/oxlint'),
+  tsc: join(root, 'node_modules/typescript/bin/tsc')
+}
+
+/**
+ * Runs `action` under a title, unless the contents of `inputs` and `outputs` (files and folders, from the root) are those
+ * it left behind the last time. Without outputs it always runs. `outputs` may be a function, for names known afterwards.
+ */
+export async function step(title, { inputs = [], outputs = [] }, action) {
+  const made = () => typeof outputs === 'function' ? outputs() : outputs
+  const state = () => digest([...inputs, ...made()])
+  const stamp = stampOf(title)
+  if (made().length > 0 && made().every(path => existsSync(join(root, path))) && contents(stamp) === state()) return
+
+  process.stdout.write(`${title} … `)
+  const since = performance.now()
+  try {
+    await action()
+  } catch (error) {
+    console.log('failed')
+    throw error
+  }
+  console.log(`${((performance.now() - since) / 1000).toFixed(1)} s`)
+  if (made().length === 0) return
+  mkdirSync(join(root, '.cache'), { recursive: true })
+  writeFileSync(stamp, state())
+}
+
+/** Makes the steps with these titles run again, whatever they left behind. */
+export function forget(...titles) {
+  for (const title of titles) rmSync(stampOf(title), { force: true })
+}
+
+/** Runs a program silently and resolves to what it wrote; all it wrote is the error's message when it fails. */
+export async function run(command, args, options = {}) {
+  // npm is a script on Windows, and Node starts those only through a shell.
+  const shell = command === 'npm' && process.platform === 'win32'
+  const child = spawn(command, args, { cwd: root, shell, stdio: ['ignore', 'pipe', 'pipe'], ...options })
+  let [output, errors] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', text => { output += text })
+  child.stderr.setEncoding('utf8').on('data', text => { errors += text })
+  const status = await new Promise((resolve, reject) => {
+    child.on('close', resolve).on('error', error => reject(new Failure(`${command} cannot be run: ${error.message}`)))
+  })
+  if (status !== 0) throw new Failure(`${[command, ...args].join(' ')} (status ${status})\n${output}${errors}`)
+  return output
+}
+
+/** As `run`, for a script of Node. */
+export function node(script, args, options) {
+  return run(process.execPath, [script, ...args], options)
+}
+
+/** What a program wrote that failed; the scripts end with it instead of a stack. */
+export class Failure extends Error {}
+
+process.on('uncaughtException', error => {
+  console.error(error instanceof Failure ? `\n${error.message}` : error)
+  process.exit(1)
+})
+
+function stampOf(title) {
+  return join(root, '.cache', `${title.replaceAll(/\W+/g, '-')}.stamp`)
+}
+
+function digest(paths) {
+  const hash = createHash('sha256').update(process.platform + process.arch)
+  for (const path of paths) {
+    for (const file of filesIn(path)) hash.update(`\0${file}\0`).update(readFileSync(join(root, file)))
+  }
+  return hash.digest('hex')
+}
+
+function filesIn(path) {
+  const stat = statSync(join(root, path), { throwIfNoEntry: false })
+  if (stat === undefined) return []
+  if (!stat.isDirectory()) return [path]
+  return readdirSync(join(root, path)).toSorted().flatMap(name => filesIn(`${path}/${name}`))
+}
+
+/** The text of a file; '' when there is none. */
+export function contents(file) {
+  return existsSync(file) ? readFileSync(file, 'utf8') : ''
+}
