@@ -6,6 +6,7 @@
 export { Address, type AddressFields, type Family, type Protocol, type SocketType } from './lib/address.js'
 export { addr, addrName, type Host, type LookupFlags, type LookupOptions, type Port } from './lib/lookup.js'
 export { tcp, TcpSocket, type ReceiveAllOptions } from './lib/tcp.js'
+export { Reader, type LineOptions, type ReaderOptions, type ReadOptions, type UntilOptions } from './lib/reader.js'
 export { raw, RawSocket, udp, UdpSocket, type Datagram, type Received } from './lib/udp.js'
 export { seqpacket, SeqpacketSocket } from './lib/seqpacket.js'
 export { pair } from './lib/pair.js'

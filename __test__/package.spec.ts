@@ -1,6 +1,6 @@
 // The packages as strangers get them: packed, installed into an empty folder, imported, required, and type-checked.
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -59,7 +59,7 @@ test('strict TypeScript accepts the packages from an ES module and from CommonJS
     }
   `
   await write('consumer.mts', `import * as socket2 from 'socket2'\nimport namespace from 'socket2'\nnamespace.tcp satisfies typeof socket2.tcp\n${use}`)
-  await write('consumer.cts', `import socket2 = require('socket2')\n${use}`)
+  await write('consumer.cts', `import socket2 = require('socket2')\nimport namespace, { tcp } from 'socket2'\nnamespace.tcp satisfies typeof tcp\n${use}`)
   await write('tsconfig.json', JSON.stringify({
     compilerOptions: {
       module: 'nodenext', target: 'es2022', strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, noEmit: true, types: ['node']
@@ -70,19 +70,27 @@ test('strict TypeScript accepts the packages from an ES module and from CommonJS
   await t.notThrowsAsync(run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.']))
 })
 
-test('the library asks for its bindings at exactly its own version, and holds nothing but itself', async t => {
+test('the library asks for nothing but its bindings, at exactly its own version, and runs no script when installed', async t => {
   const library = await manifest('socket2')
-  t.falsy(library.dependencies)
+  t.deepEqual([library.dependencies, library.peerDependencies], [undefined, undefined])
   for (const [name, version] of Object.entries(library.optionalDependencies ?? {})) {
     t.regex(name, /^@socket2\/binding-/)
     t.is(version, library.version)
   }
-  t.deepEqual(library.scripts?.['install'] ?? library.scripts?.['postinstall'], undefined)
+  for (const script of ['preinstall', 'install', 'postinstall']) t.is(library.scripts?.[script], undefined)
+})
+
+test('the packages hold the library and its binding, not the sources', async t => {
+  const files = async (name: string) => (await readdir(join(consumer, 'node_modules', name))).toSorted()
+  t.deepEqual(await files('socket2'), ['LICENSE', 'README.md', 'binding.cjs', 'binding.d.cts', 'dist', 'package.json'])
+  const [binding] = await files('@socket2')
+  t.regex((await files(`@socket2/${binding}`)).join(' '), /^LICENSE README\.md package\.json socket2\.[\w-]+\.node$/)
 })
 
 interface Manifest {
   version: string
   dependencies?: Record<string, string>
+  peerDependencies?: Record<string, string>
   optionalDependencies?: Record<string, string>
   scripts?: Record<string, string>
 }

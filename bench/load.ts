@@ -14,6 +14,7 @@ export interface Report {
 }
 
 export class Load {
+  readonly pid: number
   readonly #child: Child
 
   /** Resolves once `connections` are open, accepted and have echoed one message of `size` bytes each. */
@@ -26,6 +27,7 @@ export class Load {
   }
 
   private constructor(child: Child) {
+    this.pid = child.pid
     this.#child = child
   }
 

@@ -7,17 +7,29 @@ import { delimiter, join } from 'node:path'
 /** Why there is no CPU time on this system; undefined where there is. */
 export const noCpuTime = process.platform === 'linux' ? undefined : `CPU time is read from /proc, which ${process.platform} lacks`
 
-/** Nanoseconds on a CPU of all threads of a process. They are exact while it sleeps: it is charged when it leaves the CPU. */
-export function cpuTime(pid: number): number | undefined {
+/** Nanoseconds of all threads of a process. */
+export interface Time {
+  cpu: number
+  /** Spent ready to run while something else had the core. */
+  waiting: number
+}
+
+/** The time a process has had so far; exact while it sleeps, because it is charged when it leaves the CPU. */
+export function timeOf(pid: number): Time | undefined {
   if (noCpuTime) return undefined
+  const time: Time = { cpu: 0, waiting: 0 }
   try {
-    const threads = readdirSync(`/proc/${pid}/task`)
-    return threads.reduce((sum, id) => sum + Number(read(`/proc/${pid}/task/${id}/schedstat`).split(' ')[0]), 0)
+    for (const id of readdirSync(`/proc/${pid}/task`)) {
+      const [cpu, waiting] = read(`/proc/${pid}/task/${id}/schedstat`).split(' ').map(Number)
+      time.cpu += cpu ?? NaN
+      time.waiting += waiting ?? NaN
+    }
   } catch {
-    // A kernel built without scheduler statistics counts in hundredths of a second.
+    // A kernel built without scheduler statistics counts in hundredths of a second, and knows nothing of waiting.
     const fields = read(`/proc/${pid}/stat`).replace(/^.*\) /s, '').split(' ')
-    return (Number(fields[11]) + Number(fields[12])) * 10_000_000
+    time.cpu = (Number(fields[11]) + Number(fields[12])) * 10_000_000
   }
+  return time
 }
 
 /** Bytes of memory a process has resident. */

@@ -21,6 +21,9 @@ export interface Comparison {
 /** The servers that the others are set against. */
 const YARDSTICKS = ['C epoll', 'node:net']
 
+/** The threads of one runtime wait for each other too: Node's, collecting garbage, for up to 0.16 of the time. */
+const CALM = 0.25
+
 export function table(comparison: Comparison, judged: boolean): string {
   const { samples, main, also = [] } = comparison
   const yardsticks = YARDSTICKS.filter(name => samples.has(name))
@@ -36,7 +39,19 @@ export function table(comparison: Comparison, judged: boolean): string {
     ]
   })
   const verdicts = judged ? comparison.targets.map(target => verdict(comparison, target)) : []
-  return ['', comparison.title, ...aligned([head, ...rows]), ...verdicts].join('\n')
+  return ['', comparison.title, ...aligned([head, ...rows]), ...verdicts, ...warning(samples)].join('\n')
+}
+
+/**
+ * Says when other work had the cores: a server that is interrupted finds its caches cold, and one that touches more memory
+ * loses more. Samples may say as `disturbed` which part of the time that was.
+ */
+function warning(samples: Samples): string[] {
+  const parts = [...samples.keys()].flatMap(server => figures(samples, server, 'disturbed'))
+  const disturbed = parts.filter(part => part > CALM)
+  if (disturbed.length === 0) return []
+  const worst = Math.round(Math.max(...disturbed) * 100)
+  return [`  busy machine: ${disturbed.length} of ${parts.length} measurements were disturbed, up to ${worst} % of the time; judge on a calm one`]
 }
 
 function verdict({ samples, main }: Comparison, target: Target): string {

@@ -4,11 +4,12 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { addr, addrName, loop, raw, start, tcp, udp, type TcpSocket } from 'socket2'
+import { addr, addrName, loop, pair, raw, start, tcp, udp, type TcpSocket } from 'socket2'
 import { bold, chapter, dim, ms, number, openFilesLimit, perSecond, red, timed, type Story } from './story.js'
 
-const here = `Node ${process.versions.node} · ${process.platform} ${process.arch}`
-console.log(`\n  ${bold('socket2')}, a tour on loopback ${dim(`· ${here}`)}\n`)
+const { bun, deno, node } = process.versions
+const runtime = bun ? `Bun ${bun}` : deno ? `Deno ${deno}` : `Node ${node}`
+console.log(`\n  ${bold('socket2')}, a tour on loopback ${dim(`· ${runtime} · ${process.platform} ${process.arch}`)}\n`)
 await chapter('names', names)
 await chapter('tcp', clients)
 await chapter('udp', datagrams)
@@ -100,6 +101,13 @@ async function* unixSockets(): Story {
   } finally {
     rmSync(folder, { recursive: true })
   }
+
+  const [left, right] = pair('seqpacket')
+  await left.send('messages keep')
+  await left.send('their boundaries')
+  yield `two messages through a seqpacket pair: "${await right.recv(64)}", "${await right.recv(64)}"`
+  left.close()
+  right.close()
 }
 
 async function pour(socket: TcpSocket, chunk: Buffer, times: number): Promise<void> {

@@ -6,7 +6,7 @@
  * [20..24] scope id; [24..28] flow info; a unix path from [4] on, beginning with NUL in the abstract namespace. Big-endian.
  */
 import { inspect } from 'node:util'
-import { typeError, valueError } from './errors.js'
+import { portError, typeError, valueError } from './errors.js'
 import { native } from './native.js'
 import { checkInteger } from './validate.js'
 
@@ -136,8 +136,9 @@ export class Address {
     return sameWire(this.#wire, other.#wire)
   }
 
-  /** An address like this one with another port. */
+  /** An address like this one with another port. Throws `ERR_SOCKET_BAD_PORT`. */
   withPort(port: number): Address {
+    checkPortNumber(port)
     const wire = this.#wire.slice()
     if (wire[0] !== UNIX) put16(wire, 2, port)
     return fromWire(wire, this)
@@ -169,7 +170,7 @@ export class Address {
     const { family, address, port = 0, scopeId = 0, flowInfo = 0, path } = fields
     if (family === 'unix') return unixAddress(path ?? address)
     if (typeof address !== 'string') throw typeError('address', 'a string', address)
-    checkInteger('port', port, 0, 65535)
+    checkPortNumber(port)
     checkInteger('scopeId', scopeId, 0, 0xffff_ffff)
     checkInteger('flowInfo', flowInfo, 0, 0xffff_ffff)
     const ip = literal(address)
@@ -245,6 +246,12 @@ export function unixAddress(path: string): Address {
   put16(wire, 2, bytes.length)
   wire.set(bytes, 4)
   return fromWire(wire)
+}
+
+/** Checks the number of a port. */
+export function checkPortNumber(port: unknown): asserts port is number {
+  if (typeof port !== 'number') throw typeError('port', 'a number', port)
+  if (!Number.isInteger(port) || port < 0 || port > 65535) throw portError(port)
 }
 
 function wireLength(wire: Uint8Array): number {

@@ -110,11 +110,12 @@ export abstract class ConnectionSocket extends Socket {
     const timeout = options.timeout ?? this.timeout
     const deadline = performance.now() + timeout
     if (where instanceof Address) this.ofMyFamily(where, 'address')
+    options.signal?.throwIfAborted()
     const query = { host: where as Host, port: port as Port | undefined, type: this.type, family: this.family }
     const known = where instanceof Address ? where : immediate(query)
     this.state = 'connecting'
     try {
-      const addresses = known ? [known] : await resolve(query, { ...options, timeout })
+      const addresses = known ? [known] : await resolve(query, { ...options, timeout }, this.asker)
       await this.#connectToOneOf(addresses, options, timeout, deadline)
     } catch (error) {
       if (this.state === 'connecting') this.state = 'idle'
@@ -136,6 +137,9 @@ export abstract class ConnectionSocket extends Socket {
     const code = native.shutdown(this.link.handle, number)
     // A connection that is gone already has nothing left to be shut down.
     if (code < 0 && native.errorName(code) !== 'ENOTCONN') throw systemError(code, 'shutdown')
+    // Those who wait learn of it from us: a unix socket on Linux whose peer does not read reports nothing to its writer.
+    if (how !== 'write') this.link.reading.wake(true)
+    if (how !== 'read') this.link.writing.wake(true)
   }
 
   /** Closes at once, with RST: what has not been sent is dropped, and the peer sees `ECONNRESET`. */
@@ -159,7 +163,7 @@ export abstract class ConnectionSocket extends Socket {
         if (code === 'ERR_SOCKET_CLOSED') return
         if (!TRANSIENT.includes(code)) throw error
         publish(channels.error, () => ({ socket: this, error }))
-        await delay(wait, undefined, { signal: op?.signal })
+        await delay(wait, undefined, { signal: op?.signal }).catch(() => op?.signal?.throwIfAborted())
         wait = Math.min(wait * 2, LAST_RETRY)
         continue
       }
@@ -192,7 +196,7 @@ export abstract class ConnectionSocket extends Socket {
       try {
         const rest = timeout === 0 || timeout === Infinity ? { ...options, timeout } : remaining(options, deadline)
         await this.link.writing.submit(new Connect(this.link, address), rest)
-        this.peer = address
+        this.learnPeer(address)
         this.state = 'connected'
         return
       } catch (error) {
@@ -214,7 +218,9 @@ function listenOptions(where: unknown, port: unknown, backlog: number | undefine
 
 /** Takes a connection off the backlog. */
 class Accept<T extends Socket> extends Operation<T> {
-  readonly syscall = 'accept'
+  get syscall(): string {
+    return 'accept'
+  }
 
   constructor(private readonly link: Link, private readonly adopt: (handle: Handle, peer: Address | null) => T) {
     super()
@@ -235,7 +241,10 @@ class Accept<T extends Socket> extends Operation<T> {
 
 /** One attempt to connect: begun once, decided by SO_ERROR. Asking the system again would begin another one. */
 class Connect extends Operation<void> {
-  readonly syscall = 'connect'
+  get syscall(): string {
+    return 'connect'
+  }
+
   #begun = false
 
   constructor(private readonly link: Link, private readonly address: Address) {

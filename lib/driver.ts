@@ -108,6 +108,8 @@ export function ended(who: Counted): void {
   // While the poll is ours the next turn sees to it, and by then someone may count again.
   if (who.referenced && --loop.counted === 0 && !ours) balance()
   if (loop.waiting === 0) onIdle()
+  // An operation can end outside of a turn, too: by its deadline, its signal, or because its socket is closed.
+  if (steppers > 0) onTurn()
 }
 
 /** Whether its operations count has just changed. */
@@ -146,6 +148,14 @@ export function beginStep(): void {
 export function endStep(): void {
   steppers--
   settle()
+}
+
+/** Moves to the poller of that handle; negative when this process has none. Only while no socket is open. */
+export function movePoller(handle: number): number {
+  if (!ours) take()
+  const code = native.sharePoller(handle)
+  settle()
+  return code
 }
 
 /** One turn at once, on the caller's stack; waits for events up to `timeout` ms (-1: for ever), blocking this thread. */
@@ -217,7 +227,9 @@ function dispatch(events: number): void {
     if (link === undefined || link.handle !== handle) continue
     try {
       if ((flags & (READABLE | READ_CLOSED | ERROR)) !== 0) link.reading.wake((flags & (READ_CLOSED | ERROR)) !== 0)
-      if ((flags & (WRITABLE | WRITE_CLOSED | ERROR)) !== 0) link.writing.wake((flags & (WRITE_CLOSED | ERROR)) !== 0)
+      // A socket that is readable is reported as writable, too, nearly always: not news to a lane that never was blocked.
+      if ((flags & (WRITE_CLOSED | ERROR)) !== 0) link.writing.wake(true)
+      else if ((flags & WRITABLE) !== 0 && !link.writing.ready) link.writing.wake(false)
     } catch (error) {
       // A bug of ours. It is told, but the events of the other sockets are not lost for it.
       queueMicrotask(() => {

@@ -133,6 +133,12 @@ export function rangeError(name: string, range: string, value: unknown): Argumen
   return Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' })
 }
 
+/** What comes is longer than the caller allows. */
+export function limitError(name: string, limit: number): ArgumentError {
+  const message = `The value of "${name}" is out of range. It must be at most the limit of ${limit} bytes`
+  return Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' })
+}
+
 /** The port is not one. */
 export function portError(value: unknown): ArgumentError {
   const message = `A port must be an integer from 0 to 65535, or the name of a service. Received ${describe(value)}`

@@ -10,6 +10,7 @@ import { closedError, timeoutError } from './errors.js'
 import type { Link } from './link.js'
 import { native } from './native.js'
 import type { Operation, OperationOptions } from './operation.js'
+import type { Socket } from './socket.js'
 
 /** How many steps a lane takes per turn of the loop. Measured: without a limit a flooding peer holds up timers for a second,
  * with 16 for 8 ms. */
@@ -40,19 +41,24 @@ export class Lane {
     return this.head === null && this.ready && this.#step()
   }
 
-  /** Tries an operation, and queues it when it would block. */
-  submit<T>(operation: Operation<T>, options: OperationOptions | undefined): Promise<T> {
+  /**
+   * Tries an operation, and queues it when it would block. `owner` is not collected while it waits; it is the link's unless the
+   * caller, who has it at hand, saves the search.
+   */
+  submit<T>(operation: Operation<T>, options: OperationOptions | undefined, owner = this.link.owner?.deref()): Promise<T> {
     const promise = operation.promise()
     const { timeout } = this.link
     if (options !== undefined || timeout !== Infinity) {
       if (!operation.heed(options, timeout)) return promise
     }
     const now = operation.timeout === 0
+    // What has become ready may not have been dequeued yet. Who cannot wait for that asks the system itself.
+    if (now || loop.stopped) this.ready = true
     while (this.head === null && this.ready && (this.#step() || now)) {
       if (operation.attempt()) return promise
     }
     if (now) operation.fail(() => timeoutError(operation.syscall, 0))
-    else this.#append(operation)
+    else this.#append(operation, owner)
     return promise
   }
 
@@ -87,6 +93,12 @@ export class Lane {
     this.#shortMeansNone = SHORT_READ_DRAINS && this.link.stream
   }
 
+  /** Something was given back, so that there is something to be had without the system. */
+  refill(): void {
+    this.ready = true
+    if (this.head !== null) defer(this)
+  }
+
   /** Takes an operation out that ends before its turn. The next one may find the way free. */
   remove(operation: Operation): void {
     const first = this.head === operation
@@ -112,13 +124,14 @@ export class Lane {
     }
   }
 
-  #append(operation: Operation): void {
+  #append(operation: Operation, owner: Socket | undefined): void {
     operation.waiting = true
     operation.lane = this
     operation.previous = this.#tail
     if (this.#tail === null) this.head = operation
     else this.#tail.next = operation
     this.#tail = operation
+    this.link.pinned = owner
     began(this.link)
     if (this.ready) defer(this)
   }
@@ -131,6 +144,7 @@ export class Lane {
     else next.previous = previous
     operation.previous = operation.next = operation.lane = null
     ended(this.link)
+    if (this.link.waiting === 0) this.link.pinned = undefined
   }
 
   /** Counts a step against the budget of this turn. */

@@ -5,6 +5,7 @@
 import { forgetLink, holdLink, referencedChanged } from './driver.js'
 import { Lane } from './lane.js'
 import { native, type Handle } from './native.js'
+import type { Receive } from './receive.js'
 import type { Socket } from './socket.js'
 
 export class Link {
@@ -20,10 +21,19 @@ export class Link {
   readonly since = Date.now()
   /** Whose it is. */
   owner: WeakRef<Socket> | undefined = undefined
+  /** The same, held while an operation waits: who waits for a socket need not hold it. */
+  pinned: Socket | undefined = undefined
+  /** What has broken the connection. The system tells it once, to whoever asks first; here it stays known. */
+  broken = 0
+  /** An operation that has ended well, for the next one to be. */
+  spare: Receive | undefined = undefined
   /** Received but not consumed: what an operation that ended badly gave back. */
   unread: Uint8Array | null = null
 
-  /** `stream`: bytes without boundaries, so that a short count can mean something. */
+  /**
+   * `stream`: bytes without boundaries, so that a short count means that nothing is left. Not so with unix streams: a receive
+   * stops behind bytes that came with a descriptor.
+   */
   constructor(public handle: Handle, readonly stream: boolean) {
     this.reading = new Lane(this)
     this.writing = new Lane(this)

@@ -2,6 +2,7 @@
 import {
   Address,
   addressFrom,
+  checkPortNumber,
   familyNumber,
   literal,
   unixAddress,
@@ -77,36 +78,38 @@ export async function addr(
 }
 
 /**
- * The name of an address and of its port's service (getnameinfo(3)); numbers where there is no name.
+ * The name of an address and of its port's service (getnameinfo(3)). A port that has no name comes in digits.
  *
- * Errors: `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (a unix address), `EAI_AGAIN`.
+ * Errors: `ENOTFOUND` (the address has no name), `EAI_AGAIN` (no answer now), `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (a
+ * unix address), `ETIMEDOUT`.
  */
 export async function addrName(address: Address, op?: OperationOptions): Promise<{ host: string; service: string }> {
   if (!(address instanceof Address)) throw typeError('address', 'an Address', address)
   if (address.family === 'unix') throw valueError('address', 'must be an internet address', address.toString())
-  const answer = await ask(new Lookup('getnameinfo', address.address), op, (id) => {
+  const answer = await ask(new Lookup('getnameinfo', address.address, anyone), op, (id) => {
     native.nameInfo(id, Address.wire(address))
   })
   return { host: answer.name, service: answer.service }
 }
 
 /** Looks up, after checking every argument. */
-export async function resolve(query: LookupOptions, op: OperationOptions | undefined): Promise<Address[]> {
+export async function resolve(query: LookupOptions, op: OperationOptions | undefined, asker: Asker = anyone): Promise<Address[]> {
   const { host = '*', port = 0, type, family, protocol, flags } = query
   checkKind('family', family, FAMILIES)
   checkKind('type', type, TYPES)
   const number = protocol === undefined ? 0 : protocolNumber(protocol)
   const bits = flagBits(flags)
-  const known = knownAddress(host, family)
+  const known = knownAddress(mapped(host, family, flags), family)
   const portNumber = checkPort(port)
-  const origin: AddressOrigin = { type, protocol }
-  if (known !== null && portNumber !== null && !flags?.canonName) {
+  // A literal is its own canonical name, as getaddrinfo(3) has it.
+  const origin: AddressOrigin = { type, protocol, name: flags?.canonName ? known?.address : undefined }
+  if (known !== null && portNumber !== null) {
     return [withOrigin(portNumber === 0 ? known : known.withPort(portNumber), origin)]
   }
   const name = known === null ? checkName(host as string) : known.toString().replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
   const service = portNumber === null ? (port as string) : null
   if (service !== null && type === 'raw') throw lookupError('EAI_SERVICE', 'getaddrinfo', service)
-  const operation = new Lookup('getaddrinfo', service === null ? name : `${name}:${service}`)
+  const operation = new Lookup('getaddrinfo', service === null ? name : `${name}:${service}`, asker)
   const answer = await ask(operation, op, (id) => {
     native.lookup(id, name, service, family === undefined ? 0 : familyNumber(family), typeNumber(type), number, bits)
   })
@@ -114,9 +117,9 @@ export async function resolve(query: LookupOptions, op: OperationOptions | undef
 }
 
 /** The first address of a lookup. */
-export async function resolveOne(query: LookupOptions, op?: OperationOptions): Promise<Address> {
+export async function resolveOne(query: LookupOptions, op: OperationOptions | undefined, asker: Asker): Promise<Address> {
   const known = immediate(query)
-  return known ?? ((await resolve(query, op))[0] as Address)
+  return known ?? ((await resolve(query, op, asker))[0] as Address)
 }
 
 /** The address when no thread is needed to find it; `null` when one is. Throws what is wrong with the arguments. */
@@ -145,6 +148,12 @@ function knownAddress(host: unknown, family: Family | undefined): Address | null
   return address
 }
 
+/** An IPv4 literal in IPv6 form, where that is asked for. */
+function mapped(host: Host, family: Family | undefined, flags: LookupFlags | undefined): Host {
+  if (!flags?.v4Mapped || family !== 'inet6' || typeof host !== 'string') return host
+  return literal(host)?.family === 'inet' ? `::ffff:${host}` : host
+}
+
 function checkName(host: string): string {
   if (host === '' || host.includes('\0') || !host.isWellFormed()) {
     throw valueError('host', 'must be a name or an address, without NUL and lone surrogates', host)
@@ -155,15 +164,13 @@ function checkName(host: string): string {
 /** The port as a number; `null` when it is the name of a service. */
 function checkPort(port: unknown): number | null {
   if (typeof port === 'string') {
-    if (!/^\s*[-+]?\d/.test(port)) {
-      if (port === '' || port.includes('\0') || !port.isWellFormed()) throw portError(port)
-      return null
-    }
+    // The name of a service has a letter in it (RFC 6335), and may begin with a digit.
+    if (/[a-z]/i.test(port) && !port.includes('\0') && port.isWellFormed()) return null
     if (!/^\d{1,5}$/.test(port)) throw portError(port)
     return checkPort(Number(port))
   }
   if (typeof port !== 'number') throw typeError('port', 'a number or the name of a service', port)
-  if (!Number.isInteger(port) || port < 0 || port > 65535) throw portError(port)
+  checkPortNumber(port)
   return port
 }
 
@@ -187,7 +194,7 @@ function flagBits(flags: LookupFlags | undefined): number {
 }
 
 function withOrigin(address: Address, origin: AddressOrigin): Address {
-  return origin.type === undefined && origin.protocol === undefined
+  return origin.type === undefined && origin.protocol === undefined && origin.name === undefined
     ? address
     : (addressFrom(Address.wire(address), origin) as Address)
 }
@@ -205,6 +212,15 @@ function addressesOf(records: number[], port: number | null, name: string): Addr
   return addresses
 }
 
+/** On whose behalf a name is looked up: whose waiting operation it is, and who can end it before its answer comes. */
+export interface Asker {
+  readonly counted: Counted
+  readonly lookups: Set<Operation>
+}
+
+/** Lookups for no socket keep the process alive. */
+const anyone: Asker = { counted: { waiting: 0, referenced: true }, lookups: new Set() }
+
 interface Answer {
   records: number[]
   name: string
@@ -215,7 +231,7 @@ interface Answer {
 class Lookup extends Operation<Answer> {
   id = 0
 
-  constructor(readonly syscall: string, readonly hostname: string) {
+  constructor(readonly syscall: string, readonly hostname: string, readonly asker: Asker) {
     super()
   }
 
@@ -223,14 +239,25 @@ class Lookup extends Operation<Answer> {
     return false
   }
 
+  begin(): void {
+    this.waiting = true
+    lookups.set(this.id, this)
+    this.asker.lookups.add(this)
+    began(this.asker.counted)
+  }
+
+  end(): void {
+    lookups.delete(this.id)
+    this.asker.lookups.delete(this)
+    ended(this.asker.counted)
+  }
+
   override cancel(make: () => unknown): void {
-    if (lookups.delete(this.id)) ended(counted)
+    this.end()
     this.fail(make)
   }
 }
 
-/** The lookups count as operations that keep the process alive. */
-const counted: Counted = { waiting: 0, referenced: true }
 const lookups = new Map<number, Lookup>()
 let lastId = 0
 
@@ -249,17 +276,14 @@ function ask(lookup: Lookup, op: OperationOptions | undefined, start: (id: numbe
     lookup.fail(() => error)
     return promise
   }
-  lookup.waiting = true
-  lookups.set(lookup.id, lookup)
-  began(counted)
+  lookup.begin()
   return promise
 }
 
 install((id, code, records, name, service) => {
   const lookup = lookups.get(id)
   if (lookup === undefined) return
-  lookups.delete(id)
-  ended(counted)
+  lookup.end()
   if (code === '') lookup.succeed({ records, name, service })
   else lookup.fail(() => lookupError(code, lookup.syscall, lookup.hostname))
 })

@@ -35,17 +35,17 @@ let threads = 0
 let completedBefore = 0
 let idleCheck = false
 
-observe(
-  () => {
-    if (state.completed === completedBefore) return
-    completedBefore = state.completed
-    for (const step of [...steppers]) step(true)
-    for (const starter of starters) restartTimer(starter)
-  },
-  () => {
-    if (starters.size > 0) checkIdle()
-  }
-)
+observe(turned, () => {
+  if (starters.size > 0) checkIdle()
+})
+
+/** Tells those who wait for an event of the loop when operations have been completed since the last time. */
+function turned(): void {
+  if (state.completed === completedBefore) return
+  completedBefore = state.completed
+  for (const step of [...steppers]) step(true)
+  for (const starter of starters) restartTimer(starter)
+}
 
 /**
  * Stops the loop: nothing is dequeued any more, and what waits goes on waiting, without keeping the process alive. What can be done
@@ -92,6 +92,8 @@ export async function poll(timeout: number = Infinity): Promise<boolean> {
   checkTimeout('timeout', timeout)
   if (step(0)) return true
   if (timeout === 0 || state.waiting === 0) return false
+  // What ended before this call is no event of it.
+  turned()
   beginStep()
   try {
     return await new Promise((resolve) => {
@@ -102,7 +104,7 @@ export async function poll(timeout: number = Infinity): Promise<boolean> {
         resolve(completed)
       }
       steppers.add(done)
-      if (timeout <= LONGEST_TIMER) timer = setTimeout(done, timeout, false)
+      if (timeout <= LONGEST_TIMER) timer = setTimeout(done, Math.ceil(timeout), false)
     })
   } finally {
     endStep()
@@ -218,7 +220,7 @@ function expire(now: number): boolean {
 
 function restartTimer(starter: Watcher): void {
   clearTimeout(starter.timer)
-  if (starter.timeout <= LONGEST_TIMER) starter.timer = setTimeout(starter.ends, starter.timeout, 'timeout')
+  if (starter.timeout <= LONGEST_TIMER) starter.timer = setTimeout(starter.ends, Math.ceil(starter.timeout), 'timeout')
 }
 
 /** Ends the starters when nothing waits; a turn later, since whoever has just gone on may wait again. */

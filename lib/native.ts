@@ -67,6 +67,8 @@ export interface Native {
   setOption(handle: Handle, id: number, value: number): number
   /** The system's number of the poller: the epoll descriptor on Linux. */
   pollerHandle(): number
+  /** Moves this environment to the poller of that handle; negative when this process has none. Its sockets are closed by it. */
+  sharePoller(handle: number): number
 
   // Text
   errorName(code: number): string

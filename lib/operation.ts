@@ -13,19 +13,16 @@ export interface OperationOptions {
 
 // What a promise is resolved with is checked where it is said, in `succeed`.
 type Resolve = (value: unknown) => void
-type Reject = (reason: unknown) => void
 
-// A promise's two functions come out through these, so that no closure is made per operation.
+// A promise's function comes out through this, so that no closure is made per operation.
 let resolveOfLast: Resolve
-let rejectOfLast: Reject
-function executor(resolve: Resolve, reject: Reject): void {
+function executor(resolve: Resolve): void {
   resolveOfLast = resolve
-  rejectOfLast = reject
 }
 
 export abstract class Operation<T = unknown> {
   /** The operation's name in errors. */
-  abstract readonly syscall: string
+  abstract get syscall(): string
   /** Its neighbours in its lane, while it waits there. */
   previous: Operation | null = null
   next: Operation | null = null
@@ -37,8 +34,7 @@ export abstract class Operation<T = unknown> {
   signal: AbortSignal | undefined = undefined
   /** The call has returned; whoever made it awaits. */
   waiting = false
-  #resolve!: Resolve
-  #reject!: Reject
+  #resolve: Resolve | undefined = undefined
 
   /**
    * Takes one step, and says whether that settled it; when not, either the lane is not ready any more or another step can
@@ -54,9 +50,8 @@ export abstract class Operation<T = unknown> {
 
   /** Makes its promise. */
   promise(): Promise<T> {
-    const promise = new Promise<T>(executor as (resolve: (value: T) => void, reject: Reject) => void)
+    const promise = new Promise<T>(executor as (resolve: (value: T) => void) => void)
     this.#resolve = resolveOfLast
-    this.#reject = rejectOfLast
     return promise
   }
 
@@ -68,7 +63,7 @@ export abstract class Operation<T = unknown> {
   /** Ends well. Returns `true`, for `attempt` to return. */
   succeed(value: T): true {
     if (this.timer !== undefined || this.signal !== undefined) forget(this)
-    this.#resolve(value)
+    this.#end(value)
     return true
   }
 
@@ -80,11 +75,7 @@ export abstract class Operation<T = unknown> {
   fail(make: () => unknown): true {
     if (this.timer !== undefined || this.signal !== undefined) forget(this)
     this.release()
-    if (this.waiting) {
-      this.#resolve(rejection(this, make))
-    } else {
-      this.#reject(this.error(make))
-    }
+    this.#end(this.waiting ? rejection(this, make) : Promise.reject(this.error(make)))
     return true
   }
 
@@ -104,6 +95,12 @@ export abstract class Operation<T = unknown> {
     const error = make()
     if (error instanceof SocketError) this.annotate(error)
     return error
+  }
+
+  #end(outcome: unknown): void {
+    const resolve = this.#resolve as Resolve
+    this.#resolve = undefined
+    resolve(outcome)
   }
 }
 

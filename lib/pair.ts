@@ -8,6 +8,14 @@ import type { Making } from './socket.js'
 import { TcpSocket } from './tcp.js'
 import { UdpSocket } from './udp.js'
 
+type PairSocket = TcpSocket | UdpSocket | SeqpacketSocket
+
+const classes = new Map<unknown, new (making: Making) => PairSocket>([
+  ['tcp', TcpSocket],
+  ['udp', UdpSocket],
+  ['seqpacket', SeqpacketSocket]
+])
+
 /**
  * Makes two unix sockets that are connected to each other (socketpair(2)): streams, datagrams or sequenced packets.
  *
@@ -17,8 +25,8 @@ import { UdpSocket } from './udp.js'
 export function pair(type: 'tcp'): [TcpSocket, TcpSocket]
 export function pair(type: 'udp'): [UdpSocket, UdpSocket]
 export function pair(type: 'seqpacket'): [SeqpacketSocket, SeqpacketSocket]
-export function pair(type: 'tcp' | 'udp' | 'seqpacket'): [TcpSocket | UdpSocket | SeqpacketSocket, TcpSocket | UdpSocket | SeqpacketSocket] {
-  const Class = { tcp: TcpSocket, udp: UdpSocket, seqpacket: SeqpacketSocket }[type]
+export function pair(type: 'tcp' | 'udp' | 'seqpacket'): [PairSocket, PairSocket] {
+  const Class = classes.get(type)
   if (Class === undefined) throw valueError('type', "must be 'tcp', 'udp' or 'seqpacket'", type)
   const handles = new Int32Array(2)
   const code = native.pair(typeNumber(type), handles)
@@ -27,7 +35,6 @@ export function pair(type: 'tcp' | 'udp' | 'seqpacket'): [TcpSocket | UdpSocket 
     throw error.code === 'ENOTSUP' ? unsupported(`pair('${type}')`) : error
   }
   const birth = birthHere(pair)
-  const made = (handle: number): TcpSocket | UdpSocket | SeqpacketSocket =>
-    new Class({ type, family: 'unix', protocol: undefined, handle, birth } satisfies Making)
+  const made = (handle: number): PairSocket => new Class({ type, family: 'unix', protocol: undefined, handle, birth })
   return [made(handles[0] as number), made(handles[1] as number)]
 }

@@ -4,7 +4,8 @@ import type { Link } from './link.js'
 import { native } from './native.js'
 import { Operation } from './operation.js'
 
-const { WOULD_BLOCK } = native
+// Taken out of the binding's object, whose properties are slow to find.
+const { WOULD_BLOCK, recv } = native
 
 /** What `recv(maxLength)` reads into before it copies out what came, so that waiting holds no memory; also its default. */
 export const SCRATCH_LENGTH = 65536
@@ -16,10 +17,20 @@ const scratch = Buffer.allocUnsafeSlow(SCRATCH_LENGTH)
  */
 export function read(link: Link, into: Uint8Array): number {
   if (link.unread !== null) return takeUnread(link, into)
-  const count = native.recv(link.handle, into)
-  if (count >= 0) link.reading.moved(count, count === 0 ? 0 : into.length)
+  const count = recv(link.handle, into)
+  if (count > 0) link.reading.moved(count, into.length)
+  else if (count === 0) return link.broken
   else if (count === WOULD_BLOCK) link.reading.blocked()
+  else breakLink(link, count)
   return count
+}
+
+/** What breaks a connection, so that an end of the stream after it is none. */
+const BREAKING: readonly string[] = ['ECONNRESET', 'ECONNABORTED', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN']
+
+/** Remembers an error of the system that has broken the connection. */
+export function breakLink(link: Link, code: number): void {
+  if (BREAKING.includes(native.errorName(code))) link.broken = code
 }
 
 /** As `read`, into memory of our own: a new Buffer, or the error number. */
@@ -41,10 +52,14 @@ function takeUnread(link: Link, into: Uint8Array): number {
 function giveBack(link: Link, data: Uint8Array): void {
   if (data.length === 0) return
   link.unread = link.unread === null ? Buffer.from(data) : Buffer.concat([data, link.unread])
+  link.reading.refill()
 }
 
 abstract class Receiving<T> extends Operation<T> {
-  readonly syscall = 'recv'
+  get syscall(): string {
+    return 'recv'
+  }
+
   constructor(protected readonly link: Link) {
     super()
   }
@@ -60,16 +75,38 @@ abstract class Receiving<T> extends Operation<T> {
   }
 }
 
-/** `recv(into)`: what is there, at least one byte. */
+/**
+ * `recv(into)`: what is there, at least one byte. The operation that a message waits in, again and again, so a link keeps one
+ * that has ended well for the next.
+ */
 export class Receive extends Receiving<number> {
-  constructor(link: Link, private readonly into: Uint8Array) {
+  #into: Uint8Array | undefined
+
+  private constructor(link: Link, into: Uint8Array) {
     super(link)
+    this.#into = into
+  }
+
+  static of(link: Link, into: Uint8Array): Receive {
+    const spare = link.spare
+    if (spare === undefined) return new Receive(link, into)
+    link.spare = undefined
+    spare.#into = into
+    spare.waiting = false
+    spare.timeout = spare.deadline = Infinity
+    return spare
   }
 
   attempt(): boolean {
-    if (this.into.length === 0) return this.unusable(this.into)
-    const count = read(this.link, this.into)
-    return count >= 0 ? this.succeed(count) : this.refused(count)
+    const { link } = this
+    const into = this.#into as Uint8Array
+    if (into.length === 0) return this.unusable(into)
+    const count = read(link, into)
+    if (count < 0) return this.refused(count)
+    this.succeed(count)
+    this.#into = undefined
+    link.spare = this
+    return true
   }
 }
 

@@ -3,9 +3,10 @@ import { systemError, typeError, valueError, type SocketError } from './errors.j
 import type { Link } from './link.js'
 import { native } from './native.js'
 import { Operation } from './operation.js'
+import { breakLink } from './receive.js'
 import { isBytes } from './validate.js'
 
-const { WOULD_BLOCK } = native
+const { WOULD_BLOCK, send } = native
 
 /** How many buffers one step gathers at most, as in calls.rs. */
 const MOST_GATHERED = 1024
@@ -33,14 +34,18 @@ export function listOf(data: readonly unknown[]): Uint8Array[] {
 
 /** Writes from `offset` on: the count or a negative error number, with the lane told what it means for the next try. */
 export function write(link: Link, data: Uint8Array, offset: number): number {
-  const count = native.send(link.handle, data, offset)
+  const count = send(link.handle, data, offset)
   if (count >= 0) link.writing.moved(count, data.length - offset)
   else if (count === WOULD_BLOCK) link.writing.blocked()
+  else breakLink(link, count)
   return count
 }
 
 abstract class Sending extends Operation<number> {
-  readonly syscall = 'send'
+  get syscall(): string {
+    return 'send'
+  }
+
   protected done = 0
 
   constructor(protected readonly link: Link, protected readonly total: number) {
@@ -97,12 +102,15 @@ export class SendList extends Sending {
       }
     }
     const { link } = this
+    if (this.total === 0) return this.succeed(0)
     const count = native.sendList(link.handle, this.list, this.#index, this.#offset)
     if (count >= 0) {
       link.writing.bytes += count
       this.#advance(count)
     } else if (count === WOULD_BLOCK) {
       link.writing.blocked()
+    } else {
+      breakLink(link, count)
     }
     return this.step(count)
   }

@@ -48,7 +48,7 @@ export class SeqpacketSocket extends ConnectionSocket {
     this.assertState('recv', 'connected')
     return await (typeof into === 'number'
       ? link.reading.submit(new ReceiveNew(link, into), op)
-      : link.reading.submit(new Receive(link, into), op))
+      : link.reading.submit(Receive.of(link, into), op))
   }
 
   /** The messages, until the peer ends the connection. Leaving the loop does not close the socket. */

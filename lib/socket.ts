@@ -7,7 +7,7 @@ import { checkTimeout } from './guard.js'
 import { protocolNumber, typeNumber } from './kinds.js'
 import { watchForLeak, type Birth } from './leak.js'
 import { Link } from './link.js'
-import { immediate, resolve, type Host, type Port } from './lookup.js'
+import { immediate, resolve, type Asker, type Host, type Port } from './lookup.js'
 import { native, type Handle } from './native.js'
 import type { OptionName, OptionTypes } from './options.generated.js'
 import { readOption, writeOption, type SettableOptionName, type SocketOptions } from './options.js'
@@ -44,6 +44,7 @@ export abstract class Socket {
   protected peer: Address | null = null
   #replaceStale = false
   #reuseAddressChosen = false
+  #asker: Asker | undefined
 
   /** @internal */
   constructor(making: Making) {
@@ -51,7 +52,7 @@ export abstract class Socket {
     this.type = type
     this.family = family
     this.protocol = protocol
-    this.link = new Link(handle ?? open(type, family, protocol), type === 'tcp')
+    this.link = new Link(handle ?? open(type, family, protocol), type === 'tcp' && family !== 'unix')
     this.link.owner = new WeakRef(this)
     if (options !== undefined) this.#apply(options)
     watchForLeak(this, this.link, birth)
@@ -180,6 +181,7 @@ export abstract class Socket {
   protected end(reset: boolean): void {
     if (this.closed) return
     this.link.close(reset)
+    for (const lookup of this.#asker?.lookups ?? []) lookup.cancel(() => closedError(lookup.syscall))
     publish(channels.close, () => ({ socket: this }))
   }
 
@@ -188,11 +190,21 @@ export abstract class Socket {
     if (this.closed) throw closedError(syscall)
   }
 
+  /** Keeps the peer's address, as the system has it: it knows where "all interfaces" leads to. @internal */
+  protected learnPeer(asked: Address): void {
+    this.peer = native.remoteAddress(this.link.handle, addressSpace) < 0 ? asked : addressFrom(addressSpace)
+  }
+
+  /** For whom it looks up names: they count as its operations, and end when it is closed. @internal */
+  protected get asker(): Asker {
+    return (this.#asker ??= { counted: this.link, lookups: new Set() })
+  }
+
   /** The local address that `bind` or `listen` was given. @internal */
   protected async local(host: Host | Address | undefined, port: Port | undefined, syscall: string): Promise<Address> {
     if (host instanceof Address) return this.ofMyFamily(host, 'address')
     const query = { host, port, type: this.type, family: this.family, flags: { passive: true } }
-    const address = immediate(query) ?? ((await resolve(query, undefined))[0] as Address)
+    const address = immediate(query) ?? ((await resolve(query, undefined, this.asker))[0] as Address)
     this.assertOpen(syscall)
     return address
   }

@@ -1,4 +1,5 @@
 /** Stream sockets: TCP, and unix streams. */
+import { types } from 'node:util'
 import type { Address, Family, Protocol } from './address.js'
 import { ConnectionSocket } from './connection.js'
 import { systemError, typeError, type SocketError } from './errors.js'
@@ -7,12 +8,14 @@ import { native, type Handle } from './native.js'
 import type { OperationOptions } from './operation.js'
 import { optionTable } from './options.generated.js'
 import type { SocketOptions } from './options.js'
+import { Reader, type ReaderOptions } from './reader.js'
 import { read, Receive, ReceiveAll, ReceiveExact, ReceiveExactNew, ReceiveNew, SCRATCH_LENGTH } from './receive.js'
 import { bytesOf, listOf, Send, SendList, write, type Data } from './send.js'
 import type { Making } from './socket.js'
 import { checkFamily, checkLength, checkStreamSpace, } from './validate.js'
 
 const { WOULD_BLOCK } = native
+const { isUint8Array } = types
 
 /** How to read to the end of a stream. */
 export interface ReceiveAllOptions extends OperationOptions {
@@ -50,12 +53,12 @@ export class TcpSocket extends ConnectionSocket {
    */
   send(data: Data | readonly Uint8Array[], op?: OperationOptions): Promise<number> {
     const { link } = this
-    if (op === undefined && data instanceof Uint8Array && this.state === 'connected' && link.writing.open()) {
+    if (op === undefined && isUint8Array(data) && this.state === 'connected' && link.writing.open()) {
       const { length } = data
       const count = length === 0 ? 0 : write(link, data, 0)
       if (count === length) return Promise.resolve(count)
       if (count < 0 && count !== WOULD_BLOCK) return Promise.reject(refused(count))
-      return link.writing.submit(new Send(link, data, Math.max(count, 0)), undefined)
+      return link.writing.submit(new Send(link, data, Math.max(count, 0)), undefined, this)
     }
     return this.#send(data, op)
   }
@@ -64,8 +67,9 @@ export class TcpSocket extends ConnectionSocket {
     const { link } = this
     const payload = Array.isArray(data) ? listOf(data) : bytesOf(data)
     this.assertState('send', 'connected')
-    if (payload.length === 0) return 0
-    return await link.writing.submit(payload instanceof Uint8Array ? new Send(link, payload, 0) : SendList.of(link, payload), op)
+    // Nothing is sent at once, but after those who send before.
+    if (payload.length === 0 && link.writing.head === null) return 0
+    return await link.writing.submit(payload instanceof Array ? SendList.of(link, payload) : new Send(link, payload, 0), op)
   }
 
   /**
@@ -79,13 +83,13 @@ export class TcpSocket extends ConnectionSocket {
   recv(maxLength?: number, op?: OperationOptions): Promise<Buffer>
   recv(into?: Uint8Array | number, op?: OperationOptions): Promise<number | Buffer> {
     const { link } = this
-    if (into instanceof Uint8Array && into.length > 0 && this.state === 'connected') {
+    if (isUint8Array(into) && into.length > 0 && this.state === 'connected') {
       if (op === undefined && link.reading.open()) {
         const count = read(link, into)
         if (count >= 0) return Promise.resolve(count)
         if (count !== WOULD_BLOCK) return Promise.reject(systemError(count, 'recv'))
       }
-      return link.reading.submit(new Receive(link, into), op)
+      return link.reading.submit(Receive.of(link, into), op, this)
     }
     return this.#recv(into, op)
   }
@@ -97,7 +101,7 @@ export class TcpSocket extends ConnectionSocket {
     this.assertState('recv', 'connected')
     return await (typeof into === 'number'
       ? link.reading.submit(new ReceiveNew(link, into), op)
-      : link.reading.submit(new Receive(link, into), op))
+      : link.reading.submit(Receive.of(link, into), op))
   }
 
   /**
@@ -129,6 +133,16 @@ export class TcpSocket extends ConnectionSocket {
     if (limit !== Infinity) checkLength('limit', limit, 0)
     this.assertState('recv', 'connected')
     return await this.link.reading.submit(new ReceiveAll(this.link, limit), op)
+  }
+
+  /**
+   * A reader of its own buffer: lines, delimiters, lengths. `limit` is the most bytes that one of its calls gives, 1 MiB by default.
+   * What it has read ahead is not to be had by `recv`. It can be made before the socket is connected.
+   *
+   * Errors, thrown: `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`. See `Reader`.
+   */
+  reader(options?: ReaderOptions): Reader {
+    return new Reader(this.link, () => this.assertState('recv', 'connected'), options)
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Datagram sockets: UDP, unix datagrams, and raw IP packets. */
 import { setTimeout } from 'node:timers'
 import { Address, addressFrom, addressSpace, unixAddress, type Family, type Protocol } from './address.js'
-import { systemError, typeError, type SocketError } from './errors.js'
+import { systemError, valueError, type SocketError } from './errors.js'
 import { birthHere } from './leak.js'
 import type { Link } from './link.js'
 import { immediate, resolveOne, type Host, type Port } from './lookup.js'
@@ -80,11 +80,11 @@ export class UdpSocket extends Socket {
     const address =
       where instanceof Address
         ? this.ofMyFamily(where, 'address')
-        : await resolveOne({ host: where, port: port as Port | undefined, type: this.type, family: this.family }, op)
+        : await resolveOne({ host: where, port: port as Port | undefined, type: this.type, family: this.family }, op, this.asker)
     this.assertOpen('connect')
     const code = native.connect(this.link.handle, Address.wire(address))
     if (code < 0) throw systemError(code, 'connect', address)
-    this.peer = address
+    this.learnPeer(address)
     this.#connected = true
     return this
   }
@@ -174,7 +174,7 @@ export class UdpSocket extends Socket {
   }
 
   async #lookUpAndSend(bytes: Uint8Array, host: Host, port: Port, op: OperationOptions | undefined): Promise<number> {
-    const address = await resolveOne({ host, port, type: this.type, family: this.family }, op)
+    const address = await resolveOne({ host, port, type: this.type, family: this.family }, op, this.asker)
     this.assertOpen('send')
     return await this.#submit(bytes, address, op)
   }
@@ -193,7 +193,9 @@ let lastSender = unixAddress('')
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_LENGTH)
 
 abstract class Receiving<T> extends Operation<T> {
-  readonly syscall = 'recv'
+  get syscall(): string {
+    return 'recv'
+  }
 
   constructor(protected readonly link: Link) {
     super()
@@ -214,12 +216,18 @@ abstract class Receiving<T> extends Operation<T> {
 }
 
 class ReceiveInto extends Receiving<Received> {
+  readonly #room: number
+
   constructor(link: Link, private readonly into: Uint8Array) {
     super(link)
+    this.#room = into.length
   }
 
   attempt(): boolean {
-    if (this.into.length === 0) return this.fail(() => typeError('into', 'memory that is still attached', this.into))
+    // With less room the datagram would be cut although the caller gave enough.
+    if (this.into.length < this.#room) {
+      return this.fail(() => valueError('into', 'was detached or shrunk while the operation waited', this.into))
+    }
     const length = this.receive(this.into)
     if (length < 0) return this.refused(length)
     return this.succeed({ length, from: sender(), truncated: addressSpace[1] === 1 })
@@ -243,7 +251,10 @@ class ReceiveDatagram extends Receiving<Datagram> {
 const UNIX_RETRY = 2
 
 class SendDatagram extends Operation<number> {
-  readonly syscall = 'send'
+  get syscall(): string {
+    return 'send'
+  }
+
   readonly #length: number
 
   constructor(private readonly link: Link, private readonly data: Uint8Array, private readonly to: Address | null) {
@@ -253,7 +264,9 @@ class SendDatagram extends Operation<number> {
 
   attempt(): boolean {
     const { link, data, to } = this
-    if (data.length !== this.#length) return this.fail(() => typeError('data', 'memory that is still attached', data))
+    if (data.length !== this.#length) {
+      return this.fail(() => valueError('data', 'was detached or resized while the operation waited', data))
+    }
     const count = to === null ? native.send(link.handle, data, 0) : native.sendTo(link.handle, data, Address.wire(to))
     if (count >= 0) {
       link.writing.bytes += count

@@ -2,9 +2,11 @@
 import { types } from 'node:util'
 import { rangeError, typeError, valueError } from './errors.js'
 
-/** Whether it is a Uint8Array (a Buffer is one), of this realm or of another. */
+const { isUint8Array } = types
+
+/** Whether it is a Uint8Array (a Buffer is one), of this realm or of another, and not merely something that inherits from it. */
 export function isBytes(value: unknown): value is Uint8Array {
-  return value instanceof Uint8Array || types.isUint8Array(value)
+  return isUint8Array(value)
 }
 
 /** Checks the family of a socket to be made. */

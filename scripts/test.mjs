@@ -18,6 +18,7 @@ await attempt(`tests under Node ${process.versions.node}`, countAva, () => node(
 if (everywhere) {
   const { nodes, others } = await runtimes()
   for (const { title, path } of nodes) {
+    if (title === `Node ${process.versions.node}`) continue
     await attempt(`tests under ${title}`, countAva, () => run(path, [bin.ava, ...specs]))
   }
   for (const { title, path, args } of others) {

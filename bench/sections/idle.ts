@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sample, Samples } from '../compare.js'
 import { Load } from '../load.js'
-import { cpuTime, resident } from '../machine.js'
+import { resident, timeOf } from '../machine.js'
 import type { Bench, Section } from '../section.js'
 import { startServer, type Server } from '../servers.js'
 
@@ -54,10 +54,10 @@ async function watchIdle(server: Server, connections: number, seconds: number): 
     loads.push(await Load.start(port, connections, 64))
     const memory = (resident(child.pid) - few) / connections / 1_000
     await sleep(1_000) // a runtime tidies up for a while after work
-    const before = cpuTime(child.pid)
+    const before = timeOf(child.pid)
     await sleep(seconds * 1_000)
-    const after = cpuTime(child.pid)
-    return { memory, cpu: before === undefined || after === undefined ? NaN : (after - before) / 1e6 }
+    const after = timeOf(child.pid)
+    return { memory, cpu: before && after ? (after.cpu - before.cpu) / 1e6 : NaN }
   } finally {
     for (const load of loads) await load.end()
     await child.end()

@@ -24,7 +24,8 @@ use crate::sys;
 pub const WIRE_LENGTH: usize = 112;
 
 const PATH_LENGTH: usize = WIRE_LENGTH - 4;
-const IP_WIRE_LENGTH: usize = 28;
+/// The length of an inet or inet6 address on the wire: only a unix path needs more.
+pub const IP_WIRE_LENGTH: usize = 28;
 
 /// The address of an IPv4 or IPv6 literal, with port 0; `None` for anything else, names included.
 ///

@@ -7,8 +7,10 @@
 
 pub mod address;
 mod bound;
+mod credentials;
 pub mod error;
 pub mod lookup;
+mod multicast;
 pub mod options;
 pub mod poller;
 pub mod socket;
@@ -16,5 +18,7 @@ mod sys;
 pub mod table;
 
 pub use address::SockAddr;
+pub use credentials::Credentials;
+pub use multicast::{Interface, Membership};
 pub use socket::{Family, Kind, Socket};
 pub use sys::{SHORT_READ_DRAINS, UNIX_PATH_LENGTH};

@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::time::Duration;
 
-use mio::{Interest, Registry, Token};
+use mio::{Registry, Token};
 use socket2::{Domain, Protocol, SockAddr, Type};
 
 use crate::bound::{remove_stale, BoundPath};
@@ -266,7 +266,7 @@ impl Socket {
     /// `ENOSPC`, `ENOMEM` when the system cannot watch more.
     pub fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         if !self.watched {
-            self.source.register(registry, token, Interest::READABLE | Interest::WRITABLE)?;
+            self.source.register(registry, token, sys::INTEREST)?;
             self.watched = true;
         }
         Ok(())

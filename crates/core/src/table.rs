@@ -5,9 +5,10 @@
 
 use std::io;
 
-use mio::{Registry, Token};
+use mio::Registry;
 
 use crate::error::{self, BAD_HANDLE, WOULD_BLOCK};
+use crate::poller::Tokens;
 use crate::socket::Socket;
 
 const INDEX_BITS: u32 = 20;
@@ -30,14 +31,15 @@ struct Entry {
 /// The sockets of one poller.
 pub struct Table {
     registry: Registry,
+    tokens: Tokens,
     entries: Vec<Entry>,
     free: Vec<u32>,
 }
 
 impl Table {
-    /// An empty table, whose sockets are registered with `registry`.
-    pub fn new(registry: Registry) -> Table {
-        Table { registry, entries: Vec::new(), free: Vec::new() }
+    /// An empty table, whose sockets are registered with `registry` under `tokens`.
+    pub fn new(registry: Registry, tokens: Tokens) -> Table {
+        Table { registry, tokens, entries: Vec::new(), free: Vec::new() }
     }
 
     /// The handle of a socket that is the table's from now on; the socket itself when the table is full.
@@ -90,7 +92,7 @@ impl Table {
         match act(socket) {
             Ok(value) => Ok(value),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                match socket.watch(&self.registry, Token(handle as usize)) {
+                match socket.watch(&self.registry, self.tokens.token(handle as u32)) {
                     Ok(()) => Err(WOULD_BLOCK),
                     Err(error) => Err(error::code(&error)),
                 }

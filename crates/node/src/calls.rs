@@ -18,11 +18,11 @@ use std::time::Duration;
 
 use napi::bindgen_prelude::*;
 use napi::sys;
-use socket2_core::address::{self, WIRE_LENGTH};
+use socket2_core::address::{self, IP_WIRE_LENGTH, WIRE_LENGTH};
 use socket2_core::error::{self, BAD_HANDLE, INVALID, PANICKED, TOO_MANY_OPEN, WOULD_BLOCK};
 use socket2_core::options;
 use socket2_core::poller::Poller;
-use socket2_core::{Family, Kind, Socket, SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
+use socket2_core::{Family, Interface, Kind, Membership, Socket, SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
 
 use crate::environment::Environment;
 
@@ -52,12 +52,13 @@ macro_rules! calls {
 
 calls! {
     "poll" => poll, "takePoll" => take_poll, "givePoll" => give_poll, "keepAlive" => keep_alive,
-    "pollerHandle" => poller_handle,
+    "pollerHandle" => poller_handle, "sharePoller" => share_poller,
     "open" => open, "pair" => pair, "close" => close, "fd" => fd, "bind" => bind, "listen" => listen, "connect" => connect,
     "disconnect" => disconnect, "takeError" => take_error, "accept" => accept, "recv" => recv, "send" => send,
     "sendList" => send_list, "recvFrom" => recv_from, "sendTo" => send_to, "shutdown" => shutdown,
     "localAddress" => local_address, "remoteAddress" => remote_address,
-    "getOption" => get_option, "setOption" => set_option,
+    "getOption" => get_option, "setOption" => set_option, "changeGroup" => change_group,
+    "peerCredentials" => peer_credentials,
 }
 
 /// Makes the calls and the constants they go with properties of `exports`.
@@ -238,9 +239,9 @@ fn poll(environment: &Environment, arguments: &Arguments) -> Outcome {
     let timeout = u64::try_from(arguments.int(1)?).ok().map(Duration::from_millis);
     let mut pairs = ring.chunks_exact_mut(2);
     with_poller(environment, |poller| {
-        let events = poller.poll(timeout, |token, flags| {
+        let events = poller.poll(timeout, |handle, flags| {
             if let Some([place, state]) = pairs.next() {
-                (*place, *state) = (token as i32, flags);
+                (*place, *state) = (handle as i32, flags);
             }
         })?;
         Ok(events as i32)
@@ -259,7 +260,15 @@ fn give_poll(environment: &Environment, _: &Arguments) -> Outcome {
 
 // pollerHandle()
 fn poller_handle(environment: &Environment, _: &Arguments) -> Outcome {
-    with_poller(environment, |poller| Ok(poller.handle().and_then(|handle| i32::try_from(handle).ok()).unwrap_or(INVALID)))
+    with_poller(environment, |poller| Ok(i32::try_from(poller.handle()).unwrap_or(INVALID)))
+}
+
+// sharePoller(handle)
+fn share_poller(environment: &Environment, arguments: &Arguments) -> Outcome {
+    match environment.share(arguments.int(0)?.into()) {
+        Some(shared) => shared.map(done).map_err(|error| error::code(&error)),
+        None => Err(INVALID),
+    }
 }
 
 // keepAlive(0 | 1)
@@ -450,4 +459,33 @@ fn get_option(environment: &Environment, arguments: &Arguments) -> Outcome {
 fn set_option(environment: &Environment, arguments: &Arguments) -> Outcome {
     let (id, value) = (arguments.offset(1)?, i64::from(arguments.int(2)?));
     attempt(environment, arguments, |socket| options::set(socket, id, value)).map(done)
+}
+
+// changeGroup(handle, join, addresses, interface): the group, then the one source if any; the interface as text
+fn change_group(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let join = arguments.int(1)? != 0;
+    let addresses = arguments.bytes(2)?;
+    let ip = |wire| -> std::result::Result<_, i32> {
+        let address = address::decode(wire).map_err(|error| error::code(&error))?;
+        Ok(address.as_socket().ok_or(INVALID)?.ip())
+    };
+    let group = ip(addresses)?;
+    let source = addresses.get(IP_WIRE_LENGTH..).filter(|rest| !rest.is_empty()).map(ip).transpose()?;
+    // Copied: checked text must not change under us.
+    let interface = String::from_utf8(arguments.bytes(3)?.to_vec()).map_err(|_| INVALID)?;
+    let interface = Interface::parse(&interface).map_err(|error| error::code(&error))?;
+    let membership = Membership { group, source, interface };
+    let change = |socket: &Socket| match join {
+        true => socket.join_group(&membership),
+        false => socket.leave_group(&membership),
+    };
+    attempt(environment, arguments, change).map(done)
+}
+
+// peerCredentials(handle, [pid, uid, gid])
+fn peer_credentials(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let [pid, uid, gid, ..] = arguments.numbers(1)? else { return Err(INVALID) };
+    let peer = attempt(environment, arguments, |socket| socket.peer_credentials())?;
+    (*pid, *uid, *gid) = (peer.pid, peer.uid as i32, peer.gid as i32);
+    Ok(0)
 }

@@ -36,13 +36,8 @@ pub struct Environment {
 impl Environment {
     pub fn new() -> io::Result<Rc<Environment>> {
         let deliver = Arc::new(OnceLock::<Deliver>::new());
-        let call = Arc::clone(&deliver);
-        let poller = Poller::new(move || {
-            if let Some(deliver) = call.get() {
-                deliver.call((), ThreadsafeFunctionCallMode::NonBlocking);
-            }
-        })?;
-        let sockets = Table::new(poller.registry().try_clone()?);
+        let poller = Poller::new(caller(&deliver))?;
+        let sockets = Table::new(poller.registry().try_clone()?, poller.tokens());
         Ok(Rc::new(Environment {
             poller: RefCell::new(Some(poller)),
             sockets: RefCell::new(sockets),
@@ -50,6 +45,17 @@ impl Environment {
             deliver,
             resolved: Arc::new(OnceLock::new()),
             alive: Cell::new(false),
+        }))
+    }
+
+    /// Moves to the poller of this handle, which another environment uses, too. Every socket is closed by that. `None` when
+    /// there is no such poller in this process.
+    pub fn share(&self, handle: i64) -> Option<io::Result<()>> {
+        Some(Poller::share(handle, caller(&self.deliver))?.and_then(|poller| {
+            let sockets = Table::new(poller.registry().try_clone()?, poller.tokens());
+            self.sockets.replace(sockets);
+            self.poller.replace(Some(poller));
+            Ok(())
         }))
     }
 
@@ -68,5 +74,15 @@ impl Environment {
     fn end(&self) {
         drop(self.poller.borrow_mut().take());
         self.sockets.borrow_mut().clear();
+    }
+}
+
+/// What the poller's thread calls: the callback, once there is one.
+fn caller(deliver: &Arc<OnceLock<Deliver>>) -> impl Fn() + Send + Sync + 'static {
+    let deliver = Arc::clone(deliver);
+    move || {
+        if let Some(deliver) = deliver.get() {
+            deliver.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }
     }
 }

@@ -18,7 +18,7 @@ pub type Flags = i32;
 pub const READABLE: Flags = 1;
 /// Writing will not block.
 pub const WRITABLE: Flags = 2;
-/// There is, or was, an error to be read from the socket.
+/// There is, or was, an error to be read from the socket, or urgent data in its stream, at which a read stops short.
 pub const ERROR: Flags = 4;
 /// The peer has stopped sending: reads come to an end.
 pub const READ_CLOSED: Flags = 8;
@@ -89,7 +89,7 @@ fn flags(event: &mio::event::Event) -> Flags {
     for (on, flag) in [
         (event.is_readable(), READABLE),
         (event.is_writable(), WRITABLE),
-        (event.is_error(), ERROR),
+        (event.is_error() || event.is_priority(), ERROR),
         (event.is_read_closed(), READ_CLOSED),
         (event.is_write_closed(), WRITE_CLOSED),
     ] {

@@ -2,7 +2,11 @@
 
 use std::io;
 
+use mio::Interest;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use super::unix::option;
+use crate::credentials::Credentials;
 
 /// On Apple's systems SO_NOSIGPIPE does it, which socket2 sets on each new socket and listeners hand on.
 #[cfg(apple)]
@@ -13,6 +17,9 @@ pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
 
 /// Whether unix names beginning with a NUL byte exist.
 pub(crate) const ABSTRACT_NAMES: bool = false;
+
+/// What the poller reports of every socket.
+pub(crate) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 /// Makes a socket.
 pub(crate) fn open(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Socket> {
@@ -26,4 +33,37 @@ pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     let (socket, peer) = listener.accept()?;
     socket.set_nonblocking(true)?;
     Ok((socket, peer))
+}
+
+/// The process at the other end (LOCAL_PEERCRED), where the system knows it: of streams. For others it says EINVAL.
+pub(crate) fn peer_credentials(socket: &Socket) -> io::Result<Credentials> {
+    // SAFETY: LOCAL_PEERCRED is an xucred, which is numbers.
+    let peer: libc::xucred = match unsafe { option(socket, libc::SOL_LOCAL, libc::LOCAL_PEERCRED) } {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            return Err(io::Error::from_raw_os_error(libc::ENOTCONN));
+        }
+        result => result?,
+    };
+    // The first group is the effective one.
+    Ok(Credentials { pid: peer_pid(socket, &peer)?, uid: peer.cr_uid, gid: peer.cr_groups[0] })
+}
+
+#[cfg(apple)]
+fn peer_pid(socket: &Socket, _: &libc::xucred) -> io::Result<i32> {
+    // SAFETY: LOCAL_PEERPID is a pid_t, a number.
+    unsafe { option::<libc::pid_t>(socket, libc::SOL_LOCAL, libc::LOCAL_PEERPID) }
+}
+
+#[cfg(not(apple))]
+fn peer_pid(_: &Socket, peer: &libc::xucred) -> io::Result<i32> {
+    // SAFETY: the other half of the union is a pointer that only the kernel uses; any bytes are a number.
+    Ok(unsafe { peer.cr_pid__c_anonymous_union.cr_pid })
+}
+
+/// A socket hears only the groups that it has joined.
+pub(crate) fn hear_own_groups_only(_: &Socket) {}
+
+/// The error of joining or leaving a group.
+pub(crate) fn membership_error(error: io::Error, _: bool) -> io::Error {
+    error
 }

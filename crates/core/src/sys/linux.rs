@@ -2,13 +2,20 @@
 
 use std::io;
 
+use mio::Interest;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use super::unix::option;
+use crate::credentials::Credentials;
 
 /// EPIPE as an error, not as a signal.
 pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
 
 /// Whether unix names beginning with a NUL byte exist.
 pub(crate) const ABSTRACT_NAMES: bool = true;
+
+/// What the poller reports of every socket. Urgent data is told, too, since a read of the stream stops at it.
+pub(crate) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
 
 /// Makes a socket in one call, so that no fork in between can inherit it.
 pub(crate) fn open(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Socket> {
@@ -18,4 +25,34 @@ pub(crate) fn open(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io
 /// Accepts in one call.
 pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     listener.accept4(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)
+}
+
+/// The process at the other end (SO_PEERCRED). Where the system knows of none it answers with user -1: datagram sockets
+/// that connected rather than being made as a pair.
+pub(crate) fn peer_credentials(socket: &Socket) -> io::Result<Credentials> {
+    // SAFETY: SO_PEERCRED is a ucred, which is three numbers.
+    let libc::ucred { pid, uid, gid } = unsafe { option(socket, libc::SOL_SOCKET, libc::SO_PEERCRED)? };
+    match (pid, uid) {
+        (0, u32::MAX) => Err(io::Error::from_raw_os_error(libc::ENOTCONN)),
+        _ => Ok(Credentials { pid, uid, gid }),
+    }
+}
+
+/// Switches IP_MULTICAST_ALL off, by which a socket bound to the wildcard gets what any socket of the machine has joined.
+/// Other systems have no such thing, and whoever names groups does not mean all of them.
+pub(crate) fn hear_own_groups_only(socket: &Socket) {
+    // One of the two is not the socket's family; IPv6's came with Linux 4.20.
+    let _ = socket.set_multicast_all_v4(false);
+    let _ = socket.set_multicast_all_v6(false);
+}
+
+/// The error of joining or leaving a group, in the words of the other systems: no such interface is EADDRNOTAVAIL
+/// (measured here: ENODEV), a source joined twice EADDRINUSE (EADDRNOTAVAIL), a source of no group EADDRNOTAVAIL (EINVAL).
+pub(crate) fn membership_error(error: io::Error, join: bool) -> io::Error {
+    io::Error::from_raw_os_error(match error.raw_os_error() {
+        Some(libc::ENODEV) => libc::EADDRNOTAVAIL,
+        Some(libc::EADDRNOTAVAIL) if join => libc::EADDRINUSE,
+        Some(libc::EINVAL) if !join => libc::EADDRNOTAVAIL,
+        _ => return error,
+    })
 }

@@ -4,6 +4,7 @@
 //! | --------------------------- | ---------------------------------------------------------------------------- |
 //! | `Source`                    | a socket as the poller can watch it: `new get try_io register deregister number` |
 //! | `poll_handle`               | the system's number of a poll, where it has one                              |
+//! | `INTEREST`                  | what the poller reports of every socket                                      |
 //! | `open`, `accept`, `pair`    | sockets that neither block nor are inherited                                 |
 //! | `connect`, `disconnect`     | with one meaning of their results                                            |
 //! | `recv_from`                 | with the truncated flag, without errors that belong to earlier sends         |
@@ -14,6 +15,8 @@
 //! | `UNIX_PATH_LENGTH`, `file_identity`, `is_socket` | the files of unix sockets                              |
 //! | `set_customary_for_listeners` | what servers set before they bind                                          |
 //! | `interface_index`           | the number of a network interface                                            |
+//! | `change_source_group`, `membership_error`, `hear_own_groups_only` | multicast, with one meaning of its errors |
+//! | `peer_credentials`          | the process at the other end of a unix socket                                |
 //! | `lookup_flags`, `lookup_code`, `NAME_REQUIRED` | getaddrinfo's and getnameinfo's numbers                   |
 //! | `reuse_port`, `exclusive_address_use` and `set_` of both | options that not all systems have                |
 

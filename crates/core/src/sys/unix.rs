@@ -63,8 +63,15 @@ pub(crate) fn poll_handle(poll: &Poll) -> Option<i64> {
 /// EAGAIN is a failure, not a wait: no event would ever follow. From a unix socket on Linux it means that the listener's
 /// backlog is full (macOS and FreeBSD say ECONNREFUSED, Go and Node pass EAGAIN on, which readers take for "try again
 /// when ready"): ECONNREFUSED here too. From an inet socket it means that no local port is free: EADDRNOTAVAIL.
+///
+/// ECONNABORTED at once is no verdict on this address: Linux tells once more that the attempt before this one failed, whose
+/// own error has been read, and does nothing else. Asked again it begins.
 pub(crate) fn connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
-    socket.connect(address).map_err(|error| match error.raw_os_error() {
+    let begun = match socket.connect(address) {
+        Err(error) if error.raw_os_error() == Some(libc::ECONNABORTED) => socket.connect(address),
+        result => result,
+    };
+    begun.map_err(|error| match error.raw_os_error() {
         Some(libc::EINPROGRESS | libc::EINTR) => io::ErrorKind::WouldBlock.into(),
         Some(libc::EAGAIN) if address.is_unix() => io::Error::from_raw_os_error(libc::ECONNREFUSED),
         Some(libc::EAGAIN) => io::Error::from_raw_os_error(libc::EADDRNOTAVAIL),
@@ -150,6 +157,55 @@ pub(crate) fn interface_index(name: &str) -> Option<u32> {
     // SAFETY: if_nametoindex only reads the string, which ends with a NUL byte and lives beyond the call.
     let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
     (index != 0).then_some(index)
+}
+
+/// Joins or leaves a source-specific group by RFC 3678's options, which both families share.
+pub(crate) fn change_source_group(
+    socket: &Socket,
+    join: bool,
+    interface: u32,
+    group: &SockAddr,
+    source: &SockAddr,
+) -> io::Result<()> {
+    let level = if group.is_ipv4() { libc::IPPROTO_IP } else { libc::IPPROTO_IPV6 };
+    let name = if join { libc::MCAST_JOIN_SOURCE_GROUP } else { libc::MCAST_LEAVE_SOURCE_GROUP };
+    // SAFETY: zeroes are a request without addresses, and so is what padding it has; it is plain numbers throughout.
+    let mut request: libc::group_source_req = unsafe { std::mem::zeroed() };
+    request.gsr_interface = interface;
+    request.gsr_group = storage(group);
+    request.gsr_source = storage(source);
+    // SAFETY: the descriptor is open while `socket` is borrowed, and `request` has the length that is said.
+    let result = unsafe {
+        let length = size_of_val(&request) as libc::socklen_t;
+        libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const request).cast(), length)
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+fn storage(address: &SockAddr) -> libc::sockaddr_storage {
+    // SAFETY: a SockAddr holds a whole sockaddr_storage, initialised throughout.
+    unsafe { address.as_ptr().cast::<libc::sockaddr_storage>().read() }
+}
+
+/// Reads an option that socket2 does not know.
+///
+/// # Safety
+/// Any bytes must make a `T`, and the system writes no other than a `T` for this option.
+pub(super) unsafe fn option<T>(socket: &Socket, level: libc::c_int, name: libc::c_int) -> io::Result<T> {
+    let mut value = MaybeUninit::<T>::zeroed();
+    let mut length = size_of::<T>() as libc::socklen_t;
+    // SAFETY: the descriptor is open while `socket` is borrowed, and `value` has room for `length` bytes.
+    unsafe {
+        if libc::getsockopt(socket.as_raw_fd(), level, name, value.as_mut_ptr().cast(), &mut length) == 0 {
+            Ok(value.assume_init())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
 }
 
 /// getnameinfo's NI_NAMEREQD: no name is an error rather than digits.

@@ -10,9 +10,13 @@ use mio::net::UdpSocket;
 use mio::{Interest, Poll, Registry, Token};
 use socket2::{Domain, MaybeUninitSlice, Protocol, SockAddr, SockAddrStorage, SockRef, Socket, Type};
 use windows_sys::Win32::Foundation as foundation;
-use windows_sys::Win32::NetworkManagement::IpHelper::if_nametoindex;
+use windows_sys::Win32::NetworkManagement::IpHelper::{
+    if_nametoindex, ConvertInterfaceAliasToLuid, ConvertInterfaceLuidToIndex,
+};
+use windows_sys::Win32::NetworkManagement::Ndis::NET_LUID_LH;
 use windows_sys::Win32::Networking::WinSock as winsock;
 
+use crate::credentials::Credentials;
 use crate::lookup::flag;
 
 /// Winsock has no signals.
@@ -62,6 +66,9 @@ impl Source {
 pub(crate) fn poll_handle(_: &Poll) -> Option<i64> {
     None
 }
+
+/// What the poller reports of every socket.
+pub(crate) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 /// Makes a socket that is not inherited (WSA_FLAG_NO_HANDLE_INHERIT).
 pub(crate) fn open(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Socket> {
@@ -160,12 +167,71 @@ pub(crate) fn set_customary_for_listeners(socket: &Socket) -> io::Result<()> {
     set_exclusive_address_use(socket, true)
 }
 
-/// The number of the interface of that name.
+/// The number of the interface of that name: the one people know it by (`Ethernet`), or the system's own (`ethernet_32769`).
 pub(crate) fn interface_index(name: &str) -> Option<u32> {
+    let wide: Vec<u16> = name.encode_utf16().chain([0]).collect();
+    let mut luid = NET_LUID_LH { Value: 0 };
+    let mut index = 0;
+    // SAFETY: the string ends with a NUL and lives beyond the call; the others are to live locals.
+    unsafe {
+        if ConvertInterfaceAliasToLuid(wide.as_ptr(), &mut luid) == 0
+            && ConvertInterfaceLuidToIndex(&luid, &mut index) == 0
+        {
+            return Some(index);
+        }
+    }
     let name = CString::new(name).ok()?;
     // SAFETY: if_nametoindex only reads the string, which ends with a NUL byte and lives beyond the call.
     let index = unsafe { if_nametoindex(name.as_ptr().cast()) };
     (index != 0).then_some(index)
+}
+
+/// Joins or leaves a source-specific group by RFC 3678's options, which both families share.
+pub(crate) fn change_source_group(
+    socket: &Socket,
+    join: bool,
+    interface: u32,
+    group: &SockAddr,
+    source: &SockAddr,
+) -> io::Result<()> {
+    let level = if group.is_ipv4() { winsock::IPPROTO_IP } else { winsock::IPPROTO_IPV6 };
+    let name = if join { winsock::MCAST_JOIN_SOURCE_GROUP } else { winsock::MCAST_LEAVE_SOURCE_GROUP };
+    let request =
+        winsock::GROUP_SOURCE_REQ { gsr_interface: interface, gsr_group: storage(group), gsr_source: storage(source) };
+    // SAFETY: the SOCKET is open while `socket` is borrowed, and `request` has the length that is said.
+    let result = unsafe {
+        let length = size_of_val(&request) as i32;
+        winsock::setsockopt(
+            socket.as_raw_socket() as winsock::SOCKET,
+            level,
+            name as i32,
+            (&raw const request).cast(),
+            length,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+fn storage(address: &SockAddr) -> winsock::SOCKADDR_STORAGE {
+    // SAFETY: a SockAddr holds a whole SOCKADDR_STORAGE, initialised throughout.
+    unsafe { address.as_ptr().cast::<winsock::SOCKADDR_STORAGE>().read() }
+}
+
+/// A socket hears only the groups that it has joined.
+pub(crate) fn hear_own_groups_only(_: &Socket) {}
+
+/// The error of joining or leaving a group.
+pub(crate) fn membership_error(error: io::Error, _: bool) -> io::Error {
+    error
+}
+
+/// Windows does not tell.
+pub(crate) fn peer_credentials(_: &Socket) -> io::Result<Credentials> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// getnameinfo's NI_NAMEREQD: no name is an error rather than digits.

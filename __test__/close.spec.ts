@@ -1,0 +1,223 @@
+// Closing: always, at once, and never more than what was meant.
+import { closeSync, openSync } from 'node:fs'
+import { setImmediate as turn } from 'node:timers/promises'
+import test, { type ExecutionContext } from 'ava'
+import { pair, tcp, type Family, type TcpSocket } from 'socket2'
+import { closing, connectedPair, listener } from './_util.js'
+
+const families: Family[] = ['inet', 'inet6', 'unix']
+const MiB = 1 << 20
+const closed = { code: 'ERR_SOCKET_CLOSED' }
+
+for (const family of families) {
+  test(`${family}: close wakes a reader and a writer that wait, in the same tick`, async t => {
+    const { client } = await connectedPair(t, family)
+    const outcomes: string[] = []
+    const watch = (name: string, promise: Promise<unknown>): void =>
+      void promise.catch((error: { code: string }) => outcomes.push(`${name} ${error.code}`))
+    watch('reader', client.recv(new Uint8Array(1)))
+    watch('second reader', client.recvExact(10))
+    watch('writer', client.send(Buffer.alloc(64 * MiB)))
+    watch('second writer', client.send('after it'))
+    await turn()
+    client.close()
+    // No event of the system can have been dequeued by then.
+    await microtasks()
+    t.deepEqual(outcomes.toSorted(), ['reader', 'second reader', 'second writer', 'writer'].map(name => `${name} ERR_SOCKET_CLOSED`))
+  })
+
+  test(`${family}: close ends every accept that waits, in the same tick`, async t => {
+    const server = await listener(t, family)
+    let ended = 0
+    for (let i = 0; i < 5; i++) void server.accept().catch((error: { code: string }) => (ended += Number(error.code === closed.code)))
+    await turn()
+    server.close()
+    await microtasks()
+    t.is(ended, 5)
+  })
+
+  test(`${family}: closing a listener leaves accepted connections alone`, async t => {
+    const { server, client, peer } = await connectedPair(t, family)
+    server.close()
+    await client.send('still')
+    t.is(String(await peer.recv()), 'still')
+    await t.throwsAsync(closing(t, tcp(family)).connect(peer.localAddress!), { code: family === 'unix' ? 'ENOENT' : 'ECONNREFUSED' })
+  })
+
+  test(`${family}: close sends what the system already took, then the end`, async t => {
+    const { client, peer } = await connectedPair(t, family)
+    let sent = 0
+    for (let count = 1; count > 0; sent += count) count = client.trySend(Buffer.alloc(65536, 1))
+    client.close()
+    t.is((await peer.recvAll()).length, sent)
+  })
+
+  test(`${family}: everything on a closed socket is refused, and closing again is nothing`, async t => {
+    const { client } = await connectedPair(t, family)
+    const { fd } = client
+    t.true(fd > 0)
+    for (let i = 0; i < 10; i++) client.close()
+    client.reset()
+    client[Symbol.dispose]()
+    await client[Symbol.asyncDispose]()
+    t.true(client.closed)
+    t.is(client.fd, -1)
+    t.is(client.localAddress, null)
+    for (const operation of [
+      () => client.recv(), () => client.recv(new Uint8Array(1)), () => client.recvExact(1), () => client.recvAll(), () => client.send('x'),
+      () => client.send(Buffer.from('x')), () => client.send([]), () => client.accept(), () => client.listen(), () => client.bind(),
+      () => client.connect('127.0.0.1', 1)
+    ]) await t.throwsAsync<Error>(operation(), closed)
+    t.throws(() => client.trySend('x'), closed)
+    t.throws(() => client.tryRecv(new Uint8Array(1)), closed)
+    t.throws(() => client.shutdown('both'), closed)
+    t.throws(() => client.getOption('recvBufferSize'), closed)
+    t.throws(() => client.setOption('recvBufferSize', 65536), closed)
+  })
+
+  test(`${family}: what was unread at close is gone with the socket, and its operations stay counted`, async t => {
+    const { client, peer } = await connectedPair(t, family)
+    await client.send('abc')
+    await t.throwsAsync(peer.recvExact(9, { timeout: 5 }), { code: 'ETIMEDOUT' })
+    peer.close()
+    await t.throwsAsync(peer.recv(), closed)
+    t.is(client.bytesWritten, 3)
+  })
+}
+
+test('closing never closes a descriptor that has the number now', async t => {
+  const socket = tcp()
+  const { fd } = socket
+  socket.close()
+  const file = openSync('/dev/null', 'r')
+  t.is(file, fd, 'the system gives the lowest free number')
+  socket.close()
+  socket.reset()
+  t.notThrows(() => closeSync(file))
+})
+
+test('a socket that takes the place of a closed one hears nothing of it', async t => {
+  const pairs = streams(t, 50)
+  for (const [one, other] of pairs) {
+    const receiving = t.throwsAsync(one.recv(1), closed)
+    await other.send('for the closed one')
+    one.close()
+    await receiving
+    const [fresh, end] = pair('tcp')
+    closing(t, end)
+    await t.throwsAsync(closing(t, fresh).recv(1, { timeout: 1 }), { code: 'ETIMEDOUT' })
+  }
+})
+
+test('the first of many that are ready at once can close all the others', async t => {
+  const pairs = streams(t, 100)
+  let closers = 0
+  const outcomes = pairs.map(([one]) => one.recvExact(2).then(() => {
+    if (closers++ === 0) for (const [other] of pairs) if (other !== one) other.close()
+    return 'data'
+  }, (error: { code: string }) => error.code))
+  await turn()
+  // Each needs a second event after the first one, so that some are ready when the closing begins.
+  for (const [, other] of pairs) other.trySend('a')
+  await turn()
+  for (const [, other] of pairs) other.trySend('b')
+  for (const outcome of await Promise.all(outcomes)) t.true(['data', closed.code].includes(outcome))
+  t.is(pairs.filter(([one]) => !one.closed).length, 1)
+})
+
+test('a continuation can close its socket and open others while more events are pending', async t => {
+  const pairs = streams(t, 100)
+  const fresh: Promise<string>[] = []
+  const all = pairs.map(async ([one], i) => {
+    await one.recv(1)
+    one.close()
+    pairs[(i + 50) % 100]![1].close()
+    const [a, b] = pair('tcp')
+    closing(t, a)
+    closing(t, b)
+    fresh.push(a.recv(100).then(String))
+    b.trySend(`fresh ${i}`)
+  })
+  await turn()
+  for (const [, other] of pairs) other.trySend('go')
+  await Promise.all(all)
+  t.deepEqual((await Promise.all(fresh)).toSorted(), pairs.map((_, i) => `fresh ${i}`).toSorted())
+})
+
+test('both ends can be closed in one callback, whatever waits on them', async t => {
+  for (let i = 0; i < 50; i++) {
+    const [[one, other]] = streams(t, 1) as [[TcpSocket, TcpSocket]]
+    const all = [one, other].flatMap(socket => [socket.recv(1), socket.recvExact(5), socket.send(Buffer.alloc(4 * MiB))])
+    const settled = Promise.allSettled(all)
+    if (i % 2 === 0) await turn()
+    one.close()
+    other.close()
+    for (const outcome of await settled) {
+      if (outcome.status === 'rejected') t.is(outcome.reason.code, closed.code)
+    }
+  }
+})
+
+test('several acceptors, connecting clients and a close in between: each connection is accepted once or ends', async t => {
+  for (let round = 0; round < 20; round++) {
+    const server = await listener(t)
+    const { localAddress } = server
+    const accepted: TcpSocket[] = []
+    const accepting = Array.from({ length: 8 }, () => server.accept().then(peer => accepted.push(closing(t, peer))))
+    const settled = Promise.allSettled(accepting)
+    const clients = Array.from({ length: 8 }, () => closing(t, tcp()))
+    const connecting = Promise.allSettled(clients.map(client => client.connect(localAddress!)))
+    for (let i = 0; i < round % 4; i++) await turn()
+    server.close()
+    for (const outcome of await settled) if (outcome.status === 'rejected') t.is(outcome.reason.code, closed.code)
+    await connecting
+    const names = accepted.map(peer => String(peer.remoteAddress))
+    t.is(new Set(names).size, names.length)
+    // Those in the backlog end with the listener; those accepted live.
+    for (const peer of accepted) t.is(await peer.send('x'), 1)
+  }
+})
+
+test('a socket closed while it connects tells nobody else, and leaves no connection', async t => {
+  const server = await listener(t)
+  for (let i = 0; i < 50; i++) {
+    const client = tcp()
+    const connecting = client.connect(server.localAddress!)
+    if (i % 2 === 0) await Promise.resolve()
+    client.close()
+    await t.throwsAsync(connecting, closed)
+    const peer = await server.accept({ timeout: 1000 })
+    t.is((await peer.recvAll()).length, 0)
+    peer.close()
+  }
+})
+
+test('a close during the lookup of a name ends the connect, in the same tick', async t => {
+  const client = tcp()
+  let code = ''
+  void client.connect('localhost', 1).catch((error: { code: string }) => (code = error.code))
+  client.close()
+  await microtasks()
+  t.is(code, closed.code)
+})
+
+test('leaving a block disposes of the socket', async t => {
+  const socket = tcp()
+  socket[Symbol.dispose]()
+  t.true(socket.closed)
+  const other = tcp()
+  await other[Symbol.asyncDispose]()
+  t.true(other.closed)
+})
+
+function streams(t: ExecutionContext, count: number): [TcpSocket, TcpSocket][] {
+  return Array.from({ length: count }, () => {
+    const [one, other] = pair('tcp')
+    return [closing(t, one), closing(t, other)]
+  })
+}
+
+/** As far as promises get by themselves, before the runtime looks for events again. */
+async function microtasks(): Promise<void> {
+  for (let i = 0; i < 20; i++) await null
+}

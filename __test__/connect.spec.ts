@@ -1,0 +1,173 @@
+// Connecting: what it reports, what it leaves behind, and the states around it.
+import { setImmediate as turn } from 'node:timers/promises'
+import test, { type ExecutionContext } from 'ava'
+import { Address, pair, tcp, type Family, type TcpSocket } from 'socket2'
+import { closing, connectedPair, freshPath, listener, loopback } from './_util.js'
+
+const families: Family[] = ['inet', 'inet6', 'unix']
+const badState = { code: 'ERR_SOCKET_BAD_STATE' }
+
+for (const family of families) {
+  test(`${family}: both ends know both addresses`, async t => {
+    const { server, client, peer } = await connectedPair(t, family)
+    t.true(client.remoteAddress!.equals(server.localAddress!))
+    t.true(peer.localAddress!.equals(server.localAddress!))
+    if (family !== 'unix') {
+      t.true(client.localAddress!.equals(peer.remoteAddress!))
+      t.not(client.localAddress!.port, 0)
+    }
+    const { remoteAddress } = client
+    client.close()
+    t.is(client.localAddress, null)
+    t.true(client.remoteAddress!.equals(remoteAddress!))
+  })
+
+  test(`${family}: a connect to where nobody listens any more is refused, and that socket can only be closed`, async t => {
+    const address = await deserted(t, family)
+    const client = closing(t, tcp(family))
+    const error = await t.throwsAsync(client.connect(address), { code: 'ECONNREFUSED', message: `connect ECONNREFUSED ${address}` })
+    t.like(error, { syscall: 'connect', address: address.address, name: 'SocketError' })
+    t.is((error as { port?: number }).port, family === 'unix' ? undefined : address.port)
+    await t.throwsAsync(client.connect(address), badState)
+    await t.throwsAsync(client.send('x'), badState)
+    await t.throwsAsync(client.recv(), badState)
+    t.is(client.remoteAddress, null)
+    client.close()
+    await t.throwsAsync(client.connect(address), { code: 'ERR_SOCKET_CLOSED' })
+  })
+
+  test(`${family}: while one connect is under way another one, a listen and I/O are refused, and it goes on`, async t => {
+    const server = await listener(t, family)
+    const client = closing(t, tcp(family))
+    const connecting = client.connect(server.localAddress!)
+    await t.throwsAsync(client.connect(server.localAddress!), badState)
+    if (family !== 'unix') {
+      // A unix connection is made by now.
+      await t.throwsAsync(client.listen(), badState)
+      await t.throwsAsync(client.recv(), badState)
+    }
+    t.is(await connecting, client)
+    await client.send('x')
+    t.is(String(await closing(t, await server.accept()).recv()), 'x')
+  })
+
+  test(`${family}: what was wrong before an attempt leaves the socket as it was`, async t => {
+    const server = await listener(t, family)
+    const client = closing(t, tcp(family))
+    const reason = new Error('not today')
+    t.is(await t.throwsAsync(client.connect(server.localAddress!, { signal: AbortSignal.abort(reason) })), reason)
+    await t.throwsAsync(client.connect(server.localAddress!, { timeout: -1 }), { code: 'ERR_OUT_OF_RANGE' })
+    const foreign = Address.parse(family === 'inet' ? '[::1]:9' : '127.0.0.1:9')
+    await t.throwsAsync(client.connect(foreign), { code: 'ERR_INVALID_ARG_VALUE' })
+    if (family !== 'unix') await t.throwsAsync(client.connect(loopback(t, family)[0], 65536), { code: 'ERR_SOCKET_BAD_PORT' })
+    await t.throwsAsync(client.connect('a\0b', 1), { instanceOf: TypeError })
+    await t.notThrowsAsync(client.connect(server.localAddress!))
+  })
+
+  test(`${family}: a bound socket connects from where it is bound`, async t => {
+    const server = await listener(t, family)
+    const client = await closing(t, tcp(family)).bind(...loopback(t, family))
+    const { localAddress } = client
+    await client.connect(server.localAddress!)
+    t.true((closing(t, await server.accept())).remoteAddress!.equals(localAddress!))
+  })
+}
+
+for (const family of ['inet', 'inet6'] as const) {
+  test(`${family}: a refused connect never starts a second attempt`, async t => {
+    const server = await closing(t, tcp(family)).bind(...loopback(t, family))
+    const { localAddress } = server
+    const refused = closing(t, tcp(family))
+    const connecting = refused.connect(localAddress!)
+    // The system has answered by now, since it is on this machine. From here on a second attempt would succeed.
+    await server.listen()
+    await t.throwsAsync(connecting, { code: 'ECONNREFUSED' })
+    const second = await closing(t, tcp(family)).connect(localAddress!)
+    const first = closing(t, await server.accept())
+    t.true(first.remoteAddress!.equals(second.localAddress!))
+    await t.throwsAsync(server.accept({ timeout: 0 }), { code: 'ETIMEDOUT' })
+  })
+
+  test(`${family}: a connect that nobody answers ends by its deadline, by its signal or by close`, async t => {
+    const { full, address } = await fullListener(t, family)
+    const late = closing(t, tcp(family))
+    const error = await t.throwsAsync(late.connect(address, { timeout: 20 }), { code: 'ETIMEDOUT' })
+    t.like(error, { syscall: 'connect', timeout: 20 })
+    await t.throwsAsync(late.connect(address), badState)
+
+    const none = closing(t, tcp(family))
+    t.like(await t.throwsAsync(none.connect(address, { timeout: 0 }), { code: 'ETIMEDOUT' }), { timeout: 0 })
+
+    const byDefault = closing(t, tcp(family))
+    byDefault.timeout = 15
+    t.like(await t.throwsAsync(byDefault.connect(address), { code: 'ETIMEDOUT' }), { timeout: 15 })
+
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const connecting = closing(t, tcp(family)).connect(address, { signal: controller.signal })
+    await turn()
+    controller.abort(reason)
+    t.is(await t.throwsAsync(connecting), reason)
+
+    const closed = tcp(family)
+    const failure = t.throwsAsync(closed.connect(address), { code: 'ERR_SOCKET_CLOSED', message: /^connect/ })
+    closed.close()
+    let settled = false
+    void failure.then(() => (settled = true))
+    await turn()
+    t.true(settled)
+    t.false(full.closed)
+  })
+}
+
+test('a path that is not there is ENOENT, and one that is no socket is refused', async t => {
+  const path = freshPath(t)
+  const error = await t.throwsAsync(closing(t, tcp('unix')).connect(`unix:${path}`), { code: 'ENOENT' })
+  t.like(error, { address: path, message: `connect ENOENT unix:${path}` })
+  await t.throwsAsync(closing(t, tcp('unix')).connect('unix:/dev/null'), { code: 'ECONNREFUSED' })
+})
+
+test('a unix listener whose backlog is full refuses, rather than leaving the client to wait for nothing', async t => {
+  const server = await closing(t, tcp('unix')).listen(`unix:${freshPath(t)}`, 0, 0)
+  const clients: TcpSocket[] = []
+  const filling = async (): Promise<void> => {
+    for (;;) clients.push(await closing(t, tcp('unix')).connect(server.localAddress!))
+  }
+  await t.throwsAsync(filling(), { code: 'ECONNREFUSED' })
+  t.true(clients.length > 0)
+  for (const _ of clients) closing(t, await server.accept())
+})
+
+test('a socket of a pair is connected already', async t => {
+  const [one, other] = pair('tcp')
+  closing(t, one)
+  closing(t, other)
+  await t.throwsAsync(one.connect('unix:/nowhere'), badState)
+})
+
+test('a name is looked up, and one of its addresses connected', async t => {
+  const server = await listener(t)
+  const client = await closing(t, tcp()).connect('localhost', server.localAddress!.port)
+  t.is(client.remoteAddress!.toString(), server.localAddress!.toString())
+})
+
+test('a socket that connects to itself talks to itself', async t => {
+  const socket = await closing(t, tcp()).bind('127.0.0.1')
+  await socket.connect(socket.localAddress!)
+  await socket.send('hello me')
+  t.is(String(await socket.recv()), 'hello me')
+})
+
+/** An address at which somebody was, and nobody else can be as long as the test runs. */
+async function deserted(t: ExecutionContext, family: Family): Promise<Address> {
+  const socket = await closing(t, tcp(family)).bind(...loopback(t, family))
+  return socket.localAddress!
+}
+
+/** A listener with no room left: the system drops what asks for a connection. */
+async function fullListener(t: ExecutionContext, family: Family): Promise<{ full: TcpSocket; address: Address }> {
+  const full = await closing(t, tcp(family)).listen(...loopback(t, family), 0)
+  const address = full.localAddress!
+  await closing(t, tcp(family)).connect(address)
+  return { full, address }
+}

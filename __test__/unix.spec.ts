@@ -1,0 +1,199 @@
+// Unix stream sockets: paths and their files, and names without files.
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, lstatSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { createConnection, createServer } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import test from 'ava'
+import { Address, seqpacket, tcp, udp, type Socket, type TcpSocket } from 'socket2'
+import { closing, connectedPair, freshPath, listener } from './_util.js'
+
+/** Only Linux has names without files, and descriptors that come between the bytes. */
+const linux = process.platform === 'linux' ? test : test.skip
+
+test('a path that bind made is a socket, and is removed on close', async t => {
+  for (const make of [() => tcp('unix'), () => udp('unix'), () => seqpacket()]) {
+    const path = freshPath(t)
+    const socket: Socket = closing(t, make())
+    await socket.bind(`unix:${path}`)
+    t.true(lstatSync(path).isSocket())
+    t.is(socket.localAddress!.path, path)
+    t.is(socket.localAddress!.toString(), `unix:${path}`)
+    socket.close()
+    t.false(existsSync(path))
+    socket.close()
+  }
+})
+
+test('reset and disposal remove the path, too, and a bind that failed removes nothing', async t => {
+  const path = freshPath(t)
+  const server = await closing(t, tcp('unix')).listen(`unix:${path}`)
+  const other = tcp('unix')
+  await t.throwsAsync(other.listen(`unix:${path}`), { code: 'EADDRINUSE' })
+  other.close()
+  t.true(existsSync(path))
+  server.reset()
+  t.false(existsSync(path))
+  const again = await tcp('unix').bind(`unix:${path}`)
+  again[Symbol.dispose]()
+  t.false(existsSync(path))
+})
+
+test('closing a client or an accepted socket leaves the path of the listener', async t => {
+  const { server, client, peer } = await connectedPair(t, 'unix')
+  client.close()
+  peer.close()
+  t.true(existsSync(server.localAddress!.path!))
+  await t.notThrowsAsync(closing(t, tcp('unix')).connect(server.localAddress!))
+})
+
+test('a path that someone else has replaced meanwhile is not removed', async t => {
+  const path = freshPath(t)
+  const server = await closing(t, tcp('unix')).listen(`unix:${path}`)
+  unlinkSync(path)
+  const heir = await closing(t, tcp('unix')).listen(`unix:${path}`)
+  server.close()
+  t.true(existsSync(path))
+  await t.notThrowsAsync(closing(t, tcp('unix')).connect(`unix:${path}`))
+  renameSync(path, `${path}.moved`)
+  writeFileSync(path, 'a file')
+  heir.close()
+  t.true(existsSync(path))
+  t.true(existsSync(`${path}.moved`))
+})
+
+test('a stale path is EADDRINUSE, and with replaceStale it is taken over', async t => {
+  const path = freshPath(t)
+  await leaveStale(path)
+  t.true(lstatSync(path).isSocket())
+  await t.throwsAsync(closing(t, tcp('unix')).listen(`unix:${path}`), { code: 'EADDRINUSE' })
+  const server = await closing(t, tcp('unix', undefined, { replaceStale: true })).listen(`unix:${path}`)
+  await t.notThrowsAsync(closing(t, tcp('unix')).connect(`unix:${path}`))
+  server.close()
+  t.false(existsSync(path))
+})
+
+test('replaceStale takes nothing from one who lives: a listener, also a full one, another type, a file, a link', async t => {
+  const take = async (path: string): Promise<void> => {
+    await t.throwsAsync(closing(t, tcp('unix', undefined, { replaceStale: true })).bind(`unix:${path}`), { code: 'EADDRINUSE' })
+    t.true(existsSync(path))
+  }
+  const server = await listener(t, 'unix')
+  const { path } = server.localAddress!
+  await take(path!)
+  const full = await closing(t, tcp('unix')).listen(`unix:${freshPath(t)}`, 0, 0)
+  const fill = async (): Promise<void> => {
+    for (;;) await closing(t, tcp('unix')).connect(full.localAddress!)
+  }
+  await t.throwsAsync(fill(), { code: 'ECONNREFUSED' })
+  await take(full.localAddress!.path!)
+  for (const other of [udp('unix'), seqpacket()]) {
+    const at = freshPath(t)
+    await closing(t, other).bind(`unix:${at}`)
+    await take(at)
+  }
+  const file = freshPath(t)
+  writeFileSync(file, 'a file')
+  await take(file)
+  const link = freshPath(t)
+  symlinkSync(path!, link)
+  await take(link)
+})
+
+linux('abstract names need no file, and are free again after close', async t => {
+  const name = `@socket2-${process.pid}-${Math.random()}`
+  for (let i = 0; i < 2; i++) {
+    const server = await closing(t, tcp('unix')).listen(`unix:${name}`)
+    t.is(server.localAddress!.toString(), `unix:${name}`)
+    t.false(existsSync(name))
+    const client = await closing(t, tcp('unix')).connect(server.localAddress!)
+    t.true(client.remoteAddress!.equals(server.localAddress!))
+    const peer = closing(t, await server.accept())
+    await client.send('abstract')
+    t.is(String(await peer.recv()), 'abstract')
+    await t.throwsAsync(closing(t, tcp('unix')).listen(`unix:${name}`), { code: 'EADDRINUSE' })
+    server.close()
+    await t.throwsAsync(closing(t, tcp('unix')).connect(`unix:${name}`), { code: 'ECONNREFUSED' })
+  }
+})
+
+test('a path that no socket can have is refused, and the socket is as it was', async t => {
+  const socket = closing(t, tcp('unix'))
+  for (const path of ['/a\0b', '/\ud800', `/${'x'.repeat(200)}`, `@${'x'.repeat(200)}`]) {
+    await t.throwsAsync(socket.bind(`unix:${path}`), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_VALUE' })
+  }
+  await t.throwsAsync(socket.bind('/no/scheme'), { code: 'ERR_INVALID_ARG_VALUE' })
+  const path = freshPath(t)
+  t.like(await t.throwsAsync(socket.bind(`unix:${path}/deeper`), { code: 'ENOENT' }), { syscall: 'bind', address: `${path}/deeper` })
+  await t.notThrowsAsync(socket.bind(`unix:${path}`))
+  await t.throwsAsync(socket.bind(`unix:${path}2`), { code: 'EINVAL' })
+  t.false(existsSync(`${path}2`))
+})
+
+linux('an empty path asks for any free abstract name', async t => {
+  const server = await closing(t, tcp('unix')).listen('unix:')
+  t.regex(server.localAddress!.toString(), /^unix:@\w+$/)
+  await t.notThrowsAsync(closing(t, tcp('unix')).connect(server.localAddress!))
+})
+
+linux('a message that carries descriptors does not hide what follows it', async t => {
+  const server = await listener(t, 'unix')
+  const sender = spawn('python3', ['-c', DESCRIPTORS, server.localAddress!.path!], { stdio: ['pipe', 'ignore', 'inherit'] })
+  t.teardown(() => sender.kill('SIGKILL'))
+  const [failure] = await Promise.race([once(sender, 'error'), server.accept().then(peer => [peer])])
+  if (failure instanceof Error) return t.pass('there is no python to send descriptors with')
+  const peer = closing(t, failure as TcpSocket)
+  const receiving = peer.recvExact(8)
+  await turn()
+  sender.stdin.end()
+  t.is(String(await receiving), 'aabbccdd')
+})
+
+test('a path is bytes of UTF-8, and comes back as it went in', async t => {
+  const path = `${freshPath(t)}-größe-漢字 😀`
+  const server = await closing(t, tcp('unix')).listen(Address.parse(`unix:${path}`))
+  t.is(server.localAddress!.path, path)
+  await t.notThrowsAsync(closing(t, tcp('unix')).connect(`unix:${path}`))
+})
+
+test('an unbound client has no address, and its peer sees none', async t => {
+  const { client, peer } = await connectedPair(t, 'unix')
+  t.is(client.localAddress, null)
+  t.is(peer.remoteAddress!.path, '')
+})
+
+test("node's own sockets and ours talk to each other", async t => {
+  const path = freshPath(t)
+  const server = createServer(socket => socket.pipe(socket)).listen(path)
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  const client = await closing(t, tcp('unix')).connect(`unix:${path}`)
+  await client.send('echo')
+  t.is(String(await client.recv()), 'echo')
+  client.close()
+
+  const ours = await listener(t, 'unix')
+  const theirs = createConnection(ours.localAddress!.path!)
+  t.teardown(() => theirs.destroy())
+  const peer = closing(t, await ours.accept())
+  theirs.end('goodbye')
+  t.is(String(await peer.recvAll()), 'goodbye')
+})
+
+const DESCRIPTORS = `
+import array, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+sys.stdin.read()
+for pair in (b'aa', b'bb'), (b'cc', b'dd'):
+  s.sendmsg([pair[0]], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [0]))])
+  s.send(pair[1])
+s.recv(1)
+`
+
+/** Leaves a socket file of a process that is gone. */
+async function leaveStale(path: string): Promise<void> {
+  const script = "const s = require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))"
+  await promisify(execFile)(process.execPath, ['-e', script, path]).catch(() => undefined)
+}

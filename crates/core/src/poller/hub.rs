@@ -1,0 +1,253 @@
+//! One poll, its thread, and those who use it.
+//!
+//! With one user the poll goes back and forth between the thread and that user:
+//!
+//! ```text
+//!            give                     events: deliver
+//!    User ----------> Thread ---------------------------> User
+//!     ^                 |  take (wakes the thread)          |
+//!     +-----------------+                       Stopped <---+-- from anywhere, for good
+//! ```
+//!
+//! As soon as there are two it stays with the thread, which puts each event into the inbox of the user that owns the
+//! socket. So a user that is busy, blocked or gone never delays another.
+//!
+//! The atomic decides who may poll. The mutex around the selector bridges the moment in which a thread that has lost the
+//! poll is still on its way out of it, and makes the passage from one way to the other a single step.
+
+use std::collections::HashMap;
+use std::io;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{JoinHandle, Thread};
+use std::time::Duration;
+
+use mio::{Registry, Waker};
+
+use super::inbox::Inbox;
+use super::lock;
+use super::selector::{Flags, Selector, CAPACITY};
+
+const USER: u8 = 0;
+const THREAD: u8 = 1;
+const STOPPED: u8 = 2;
+
+/// The handles of polls for which the system has no number.
+static NEXT_HANDLE: AtomicI64 = AtomicI64::new(1);
+
+/// Tells a user that there is something for it. Called on the poller's thread.
+pub(super) type Deliver = Box<dyn Fn() + Send + Sync>;
+
+/// One user of a poll.
+pub(super) struct User {
+    pub(super) inbox: Inbox,
+    deliver: Deliver,
+}
+
+struct Shared {
+    owner: AtomicU8,
+    /// There is, or was, more than one user.
+    routing: AtomicBool,
+    selector: Mutex<Selector>,
+    waker: Waker,
+    users: Mutex<HashMap<u32, Arc<User>>>,
+}
+
+/// One poll. Dropped by its last user.
+pub(super) struct Hub {
+    pub(super) registry: Registry,
+    /// The system's number of the poll, or where it has none a number of ours.
+    pub(super) handle: i64,
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Hub {
+    pub(super) fn new() -> io::Result<Hub> {
+        let selector = Selector::new()?;
+        let (registry, waker) = (selector.registry()?, selector.waker()?);
+        let handle = selector.handle().unwrap_or_else(|| NEXT_HANDLE.fetch_add(1, Ordering::Relaxed));
+        let shared = Shared {
+            owner: AtomicU8::new(USER),
+            routing: AtomicBool::new(false),
+            selector: Mutex::new(selector),
+            waker,
+            users: Mutex::default(),
+        };
+        Ok(Hub { registry, handle, shared: Arc::new(shared), thread: Mutex::default() })
+    }
+
+    /// Adds a user. The second one makes the thread keep the poll.
+    pub(super) fn join(&self, id: u32, deliver: Deliver) -> io::Result<Arc<User>> {
+        let user = Arc::new(User { inbox: Inbox::default(), deliver });
+        let others = {
+            let mut users = lock(&self.shared.users);
+            users.insert(id, Arc::clone(&user));
+            users.len() > 1
+        };
+        if others {
+            self.begin_routing(id)?;
+        }
+        Ok(user)
+    }
+
+    /// Takes a user away: it is not told anything any more once this returns.
+    pub(super) fn leave(&self, id: u32) {
+        lock(&self.shared.users).remove(&id);
+    }
+
+    /// Lets the thread wait for this user. An error when the thread cannot be started: the user keeps the poll.
+    pub(super) fn give(&self, user: &User) -> io::Result<()> {
+        if self.shared.routing.load(Ordering::Acquire) {
+            if user.inbox.begin_waiting() {
+                (user.deliver)();
+            }
+            return Ok(());
+        }
+        let thread = self.thread()?;
+        self.shared.pass(USER, THREAD);
+        thread.unpark();
+        Ok(())
+    }
+
+    /// Takes the poll back. `false`: it was handed over already, so a delivery is on its way or has been made.
+    pub(super) fn take(&self, user: &User) -> io::Result<bool> {
+        if self.shared.routing.load(Ordering::Acquire) {
+            return Ok(user.inbox.stop_waiting());
+        }
+        let took = self.shared.pass(THREAD, USER);
+        if took {
+            self.shared.waker.wake()?;
+        }
+        Ok(took)
+    }
+
+    /// Hands out what is ready for this user.
+    pub(super) fn poll(
+        &self,
+        user: &User,
+        timeout: Option<Duration>,
+        mut each: impl FnMut(u32, Flags),
+    ) -> io::Result<usize> {
+        if !self.shared.routing.load(Ordering::Acquire) {
+            if self.shared.owner.load(Ordering::Acquire) != USER {
+                return Ok(0);
+            }
+            let mut selector = lock(&self.shared.selector);
+            // Whoever joined while we waited for the lock, or waits for it now, has woken us by the waker.
+            if !self.shared.routing.load(Ordering::Acquire) {
+                return if selector.wait(timeout) { selector.take(|token, flags| each(token as u32, flags)) } else { Ok(0) };
+            }
+        }
+        Ok(user.inbox.take(CAPACITY, timeout, each))
+    }
+
+    fn begin_routing(&self, newcomer: u32) -> io::Result<()> {
+        let shared = &self.shared;
+        let thread = self.thread()?;
+        // Ends the wait of whoever polls, who holds the lock meanwhile.
+        shared.waker.wake()?;
+        let selector = lock(&shared.selector);
+        if !shared.routing.load(Ordering::Acquire) {
+            let waits = shared.owner.swap(THREAD, Ordering::AcqRel) == THREAD;
+            for (id, user) in lock(&shared.users).iter() {
+                if waits && *id != newcomer {
+                    user.inbox.begin_waiting();
+                }
+            }
+            shared.routing.store(true, Ordering::Release);
+        }
+        drop(selector);
+        thread.unpark();
+        Ok(())
+    }
+
+    fn thread(&self) -> io::Result<Thread> {
+        let mut running = lock(&self.thread);
+        if let Some(thread) = running.as_ref() {
+            return Ok(thread.thread().clone());
+        }
+        let shared = Arc::clone(&self.shared);
+        let thread = std::thread::Builder::new().name("socket2-poller".into()).spawn(move || run(&shared))?;
+        Ok(running.insert(thread).thread().clone())
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.shared.owner.store(STOPPED, Ordering::Release);
+        // Waking can fail only where the poll itself is broken, and then the thread is not waiting in it.
+        let _ = self.shared.waker.wake();
+        if let Some(thread) = lock(&self.thread).take() {
+            thread.thread().unpark();
+            // A panic of the thread was caught and reported where it happened; there is nothing to add to it here.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn pass(&self, from: u8, to: u8) -> bool {
+        self.owner.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Waits, and does with what is ready what the number of users asks for.
+    fn turn(&self) {
+        let mut selector = lock(&self.selector);
+        let ready = selector.wait(None);
+        if self.routing.load(Ordering::Acquire) {
+            if ready {
+                self.route(&mut selector);
+            }
+        } else if ready && self.pass(THREAD, USER) {
+            drop(selector);
+            self.deliver_to_all();
+        }
+    }
+
+    /// Puts each event into the inbox of its user, and tells those who wait. The events of a user that is gone are nobody's.
+    fn route(&self, selector: &mut Selector) {
+        let users = lock(&self.users);
+        let mut told: Vec<u32> = Vec::new();
+        let taken = selector.take(|token, flags| {
+            let id = (token as u64 >> 32) as u32;
+            if let Some(user) = users.get(&id) {
+                if user.inbox.add(token as u32, flags) {
+                    told.push(id);
+                }
+            }
+        });
+        if taken.is_err() {
+            // The poll is broken, and trying again at once would only burn the processor.
+            self.pass(THREAD, STOPPED);
+        }
+        for user in told.iter().filter_map(|id| users.get(id)) {
+            (user.deliver)();
+        }
+    }
+
+    fn deliver_to_all(&self) {
+        for user in lock(&self.users).values() {
+            (user.deliver)();
+        }
+    }
+}
+
+/// The body of the poller's thread.
+fn run(shared: &Shared) {
+    loop {
+        match shared.owner.load(Ordering::Acquire) {
+            STOPPED => return,
+            // A give that comes between the load and the park has left its token, so the park returns at once.
+            USER => std::thread::park(),
+            _ => {
+                // A panic in here is a bug of ours or of the selector. The standard hook has reported it; the user gets
+                // the poll, and meets whatever state it is in as an error of its own.
+                if catch_unwind(AssertUnwindSafe(|| shared.turn())).is_err() && shared.pass(THREAD, USER) {
+                    shared.deliver_to_all();
+                }
+            }
+        }
+    }
+}
