@@ -12,12 +12,15 @@ export { seqpacket, SeqpacketSocket } from './lib/seqpacket.js'
 export { pair } from './lib/pair.js'
 export { ConnectionSocket, type ListenOptions } from './lib/connection.js'
 export { Socket } from './lib/socket.js'
+export type { PeerCredentials } from './lib/credentials.js'
+export type { GroupOptions } from './lib/group.js'
 export { SocketError, type ArgumentError, type ErrorDetails } from './lib/errors.js'
 export type { OperationOptions } from './lib/operation.js'
 export type { OptionName, OptionTypes } from './lib/options.generated.js'
 export type { SettableOptionName, SocketOptions } from './lib/options.js'
 export type { Data } from './lib/send.js'
 export { loop, newThread, poll, pollSync, start, stop, type SocketStats, type StartOutcome } from './lib/loop.js'
+export { epollFd, iocp, pollerHandle } from './lib/poller.js'
 
 /** The namespace itself, the same object that `require` gives. */
 const socket: typeof import('./index.js') = module.exports

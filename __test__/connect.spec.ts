@@ -1,5 +1,9 @@
 // Connecting: what it reports, what it leaves behind, and the states around it.
+import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { Address, pair, tcp, type Family, type TcpSocket } from 'socket2'
 import { closing, connectedPair, freshPath, listener, loopback } from './_util.js'
@@ -149,6 +153,19 @@ test('a name is looked up, and one of its addresses connected', async t => {
   const server = await listener(t)
   const client = await closing(t, tcp()).connect('localhost', server.localAddress!.port)
   t.is(client.remoteAddress!.toString(), server.localAddress!.toString())
+})
+
+test('each address of a name is tried in turn, until one accepts; when none does the last error is told', async t => {
+  const file = join(dirname(freshPath(t)), 'hosts')
+  writeFileSync(file, ['127.0.0.1', '127.0.0.2', '127.0.0.3'].map(address => `${address} several.test\n`).join(''))
+  const script = fileURLToPath(new URL('_child/several-addresses.js', import.meta.url))
+  // A name with several addresses, for one process alone: its own view of the file system.
+  const command = 'mount --bind "$1" /etc/hosts || exit 77; exec "$0" "$2"'
+  const { error, status, stdout, stderr } = spawnSync('unshare', ['-rm', 'sh', '-c', command, process.execPath, file, script], { encoding: 'utf8' })
+  // Other systems have no such view, and some do not permit it.
+  if (error !== undefined || status === 77 || stderr.startsWith('unshare:')) return t.pass()
+  t.is(stderr, '')
+  t.deepEqual(JSON.parse(stdout), { count: 3, found: true, heard: 'hello', extra: 'ETIMEDOUT', failure: 'connect ECONNREFUSED the last' })
 })
 
 test('a socket that connects to itself talks to itself', async t => {

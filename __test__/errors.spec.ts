@@ -85,7 +85,7 @@ test('the default time of a socket is in its errors, and an operation can name i
   t.is((await rejection(client.recv())).timeout, 7)
   t.is((await rejection(client.recv(1, { timeout: 3 }))).timeout, 3)
   for (const timeout of [-1, NaN]) t.throws(() => { client.timeout = timeout }, { instanceOf: RangeError, code: 'ERR_OUT_OF_RANGE' })
-  for (const timeout of ['1', null, 1n]) t.throws(() => { client.timeout = timeout as number }, { code: 'ERR_INVALID_ARG_TYPE' })
+  for (const timeout of ['1', null, 1n]) t.throws(() => { client.timeout = timeout as unknown as number }, { code: 'ERR_INVALID_ARG_TYPE' })
   t.is(client.timeout, 7)
 })
 
@@ -198,8 +198,13 @@ type Everything = ReturnType<typeof tcp> & ReturnType<typeof udp>
 
 const MAKERS: Record<string, (t: ExecutionContext) => Socket | Promise<Socket>> = {
   'tcp, new': () => tcp(), 'tcp, listening': (t) => listener(t), 'tcp, connected': async (t) => (await connectedPair(t)).client,
-  'udp, new': () => udp(), 'udp, connected': async () => udp().connect(await nobodyAt()), 'unix stream': () => pair('tcp')[0],
-  'unix datagram': () => udp('unix'), 'seqpacket, new': () => seqpacket(), 'seqpacket, connected': () => pair('seqpacket')[0]
+  'udp, new': () => udp(), 'udp, connected': async () => udp().connect(await nobodyAt()), 'unix stream': (t) => oneOf(t, pair('tcp')),
+  'unix datagram': () => udp('unix'), 'seqpacket, new': () => seqpacket(), 'seqpacket, connected': (t) => oneOf(t, pair('seqpacket'))
+}
+
+function oneOf(t: ExecutionContext, [one, other]: [Socket, Socket]): Socket {
+  closing(t, other)
+  return one
 }
 
 for (const [kind, make] of Object.entries(MAKERS)) {
@@ -277,7 +282,7 @@ test('a connect with wrong arguments leaves the socket as it was', async t => {
     await t.throwsAsync(promise)
   }
   await t.throwsAsync(socket.connect('x'.repeat(300), 80), { code: 'ENOTFOUND' })
-  await t.throwsAsync(socket.connect(server.localAddress!, { signal: AbortSignal.abort() }), { name: 'AbortError' })
+  t.is((await rejection(socket.connect(server.localAddress!, { signal: AbortSignal.abort() }))).name, 'AbortError')
   await socket.connect(server.localAddress!)
   t.true(socket.remoteAddress?.equals(server.localAddress!))
 })

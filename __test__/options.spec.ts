@@ -21,6 +21,7 @@ interface Row {
 const ip: Family[] = ['inet', 'inet6']
 const every: Family[] = ['inet', 'inet6', 'unix']
 const both: Row['types'] = ['tcp', 'udp']
+const asSet = (value: Value): Value => value
 const not = (value: Value): Value => !value
 /** Linux holds twice the size of a buffer, for its own book-keeping. */
 const doubled = (size: Value): Value => (process.platform === 'linux' ? 2 * (size as number) : size)
@@ -48,18 +49,18 @@ function make(type: 'tcp' | 'udp', family: Family, options?: SocketOptions): Soc
   return type === 'tcp' ? tcp(family, undefined, options) : udp(family, undefined, options)
 }
 
-for (const { name, types, families, initially, other, held = (value) => value } of ROWS) {
+for (const { name, types, families, initially, other, held = asSet } of ROWS) {
   for (const type of types) {
     for (const family of families) {
       test(`${name} of ${family} ${type} is read, set to ${String(other(1))}, and read back`, t => {
         const socket = closing(t, make(type, family))
-        const before = socket.getOption(name)
-        if (initially !== undefined) t.is(before, initially)
+        const before: Value = socket.getOption(name)
+        if (initially !== undefined) t.is<Value, Value>(before, initially)
         const value = other(before)
-        t.not(before, held(value))
+        t.not<Value, Value>(before, held(value))
         t.is(socket.setOption(name, value as never), socket)
         t.is(socket.getOption(name), held(value) as never)
-        const made = closing(t, make(type, family, { [name]: value }))
+        const made = closing(t, make(type, family, { [name]: value } as SocketOptions))
         t.is(made.getOption(name), held(value) as never, 'as an option of the constructor')
       })
     }
@@ -160,7 +161,7 @@ test('names that are no option of the socket throw', t => {
 test('values that do not fit throw, and nothing is changed', t => {
   const socket = closing(t, tcp())
   const refused = (name: SettableOptionName, value: unknown, code: string): void => {
-    const before = socket.getOption(name)
+    const before: Value = socket.getOption(name)
     t.throws(() => socket.setOption(name, value as never), { code }, `${name} ${String(value)}`)
     t.is(socket.getOption(name), before)
     t.throws(() => tcp('inet', undefined, { [name]: value } as SocketOptions), { code })

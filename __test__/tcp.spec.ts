@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
-import { tcp, type Family } from 'socket2'
+import { tcp, type Family, type TcpSocket } from 'socket2'
 import { connectedPair, listener } from './_util.js'
 
 const families: Family[] = ['inet', 'inet6', 'unix']
@@ -133,18 +133,18 @@ for (const family of families) {
     const message = (i: number, length: number): Buffer => Buffer.alloc(length, i)
     const order: string[] = []
     const all: Promise<unknown>[] = []
+    const receive = async (to: TcpSocket, name: string, i: number, length: number): Promise<void> => {
+      const got = await to.recvExact(length)
+      order.push(`${name} recv ${i}`)
+      if (!got.equals(message(i, length))) throw new Error(`message ${i} is not itself`)
+    }
     for (const [name, from, to] of [['there', client, peer], ['back', peer, client]] as const) {
       lengths.forEach((length, i) => {
         const data = message(i, length)
         const third = Math.floor(length / 3)
         const payload = i % 2 === 0 ? data : [data.subarray(0, third), data.subarray(third)]
         all.push(from.send(payload).then(() => order.push(`${name} send ${i}`)))
-        all.push(
-          to.recvExact(length).then(got => {
-            order.push(`${name} recv ${i}`)
-            if (!got.equals(message(i, length))) throw new Error(`message ${i} is not itself`)
-          })
-        )
+        all.push(receive(to, name, i, length))
       })
     }
     await Promise.all(all)

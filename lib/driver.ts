@@ -88,7 +88,7 @@ export function forgetLink(handle: Handle): void {
 }
 
 /** The open sockets. */
-export function* openLinks(): Iterable<Link> {
+export function* openLinks(): Generator<Link, void, undefined> {
   for (const link of links) if (link !== undefined) yield link
 }
 

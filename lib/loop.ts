@@ -113,6 +113,9 @@ export async function poll(timeout: number = Infinity): Promise<boolean> {
 
 const LONGEST_TIMER = 0x7fff_ffff
 
+/** How long native code blocks at most, in ms, chosen by feel: a worker that is terminated ends only once it is back in JavaScript. */
+const LONGEST_BLOCK = 100
+
 /**
  * As `poll`, but blocks the JavaScript thread while it waits. The functions that wait for the completed operation go on as soon as
  * the caller lets them.
@@ -129,7 +132,7 @@ export function pollSync(timeout: number = Infinity): boolean {
     if (next === undefined) return false
     const until = Math.min(end, next)
     const wait = until - performance.now()
-    if (step(wait === Infinity ? -1 : Math.min(Math.max(Math.ceil(wait), 0), LONGEST_TIMER))) return true
+    if (step(Math.min(Math.max(Math.ceil(wait), 0), LONGEST_BLOCK))) return true
     const now = performance.now()
     if (next <= now && expire(now)) return true
     if (end <= now) return false

@@ -65,6 +65,13 @@ export interface Native {
   /** Reads option `id` (of options.generated.ts) into `value[0]`. */
   getOption(handle: Handle, id: number, value: Int32Array): number
   setOption(handle: Handle, id: number, value: number): number
+  /**
+   * Joins (1) or leaves (0) a multicast group. `addresses`: the group, and behind it the one source to hear, if any; `place`: the
+   * interface as text in UTF-8: a name, an index, an address; empty for the system's choice.
+   */
+  changeGroup(handle: Handle, join: number, addresses: Uint8Array, place: Uint8Array): number
+  /** Puts the peer's pid, uid and gid into `ids`. */
+  peerCredentials(handle: Handle, ids: Int32Array): number
   /** The system's number of the poller: the epoll descriptor on Linux. */
   pollerHandle(): number
   /** Moves this environment to the poller of that handle; negative when this process has none. Its sockets are closed by it. */

@@ -104,6 +104,18 @@ export abstract class Operation<T = unknown> {
   }
 }
 
+/**
+ * Runs what may throw, for a promise: nothing is thrown by a call that returns one. Not an async function, because those settle
+ * some microtasks later, and operations of one direction complete in their order.
+ */
+export function promised<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return act()
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
 /** Rejects after the promise that resolves to this one has begun to listen: only then does V8 see who awaits it. */
 async function rejection(operation: Operation, make: () => unknown): Promise<never> {
   await null

@@ -44,7 +44,7 @@ const DEFAULT_LIMIT = 1_048_576
  *
  * What is in its buffer is this reader's alone: `socket.recv`, and another reader of the same socket, receive what the system
  * has, which comes after it, in the order of their calls among all who receive. So use one reader for a connection, and before
- * the socket goes to someone else take what `buffered` counts with `some()`. `socket.close()` drops it.
+ * the socket goes to someone else take what `buffered` counts with `some()`. After `socket.close()` it is not to be had.
  *
  * Errors of all its methods: `ETIMEDOUT` (`op.timeout`, by default `socket.timeout`, is for the whole call), `ECONNRESET`,
  * `ERR_SOCKET_CLOSED`, `ERR_SOCKET_BAD_STATE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`; and the

@@ -71,7 +71,7 @@ abstract class Receiving<T> extends Operation<T> {
 
   /** Ends badly: the memory to receive into is gone. */
   protected unusable(into: Uint8Array): true {
-    return this.fail(() => valueError('into', 'was detached or shrunk while the operation waited', into))
+    return this.fail(() => valueError('into', 'was detached or resized while the operation waited', into))
   }
 }
 
@@ -133,7 +133,7 @@ export class ReceiveExact extends Receiving<number> {
   }
 
   attempt(): boolean {
-    if (this.into.length < this.#wanted) return this.unusable(this.into)
+    if (this.into.length !== this.#wanted) return this.unusable(this.into)
     const count = read(this.link, this.#done === 0 ? this.into : this.into.subarray(this.#done, this.#wanted))
     if (count < 0) return this.refused(count)
     if (count === 0) return this.fail(() => unexpectedEof(this.syscall, this.#done, this.#wanted))
@@ -142,7 +142,8 @@ export class ReceiveExact extends Receiving<number> {
   }
 
   override release(): void {
-    giveBack(this.link, this.into.subarray(0, this.#done))
+    // What came into memory that is gone meanwhile went with it.
+    if (this.#done > 0 && this.into.length >= this.#done) giveBack(this.link, this.into.subarray(0, this.#done))
   }
 
   override annotate(error: SocketError): void {

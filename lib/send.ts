@@ -72,9 +72,10 @@ export class Send extends Sending {
   }
 
   attempt(): boolean {
-    if (this.data.length < this.total) {
-      return this.fail(() => valueError('data', 'was detached or shrunk while the operation waited', this.data))
+    if (this.data.length !== this.total) {
+      return this.fail(() => valueError('data', 'was detached or resized while the operation waited', this.data))
     }
+    if (this.total === 0) return this.succeed(0)
     return this.step(write(this.link, this.data, this.done))
   }
 }
@@ -97,8 +98,8 @@ export class SendList extends Sending {
     const end = Math.min(this.list.length, this.#index + MOST_GATHERED)
     for (let i = this.#index; i < end; i++) {
       const bytes = this.list[i] as Uint8Array
-      if (bytes.length < (this.lengths[i] as number)) {
-        return this.fail(() => valueError('data', 'was detached or shrunk while the operation waited', bytes))
+      if (bytes.length !== this.lengths[i]) {
+        return this.fail(() => valueError('data', 'was detached or resized while the operation waited', bytes))
       }
     }
     const { link } = this

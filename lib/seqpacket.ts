@@ -4,7 +4,7 @@ import { ConnectionSocket } from './connection.js'
 import { rangeError } from './errors.js'
 import { birthHere } from './leak.js'
 import type { Handle } from './native.js'
-import type { OperationOptions } from './operation.js'
+import { promised, type OperationOptions } from './operation.js'
 import type { SocketOptions } from './options.js'
 import { Receive, ReceiveNew, SCRATCH_LENGTH } from './receive.js'
 import { bytesOf, Send, type Data } from './send.js'
@@ -26,11 +26,13 @@ export class SeqpacketSocket extends ConnectionSocket {
    *
    * Errors: `EPIPE`, `ECONNRESET`, `EMSGSIZE`, `ETIMEDOUT`, `ERR_SOCKET_CLOSED`, `ERR_SOCKET_BAD_STATE`, `ERR_OUT_OF_RANGE`.
    */
-  async send(data: Data, op?: OperationOptions): Promise<number> {
-    const bytes = bytesOf(data)
-    if (bytes.length === 0) throw rangeError('data.length', 'at least 1: an empty message would look like the end', 0)
-    this.assertState('send', 'connected')
-    return await this.link.writing.submit(new Send(this.link, bytes, 0), op)
+  send(data: Data, op?: OperationOptions): Promise<number> {
+    return promised(() => {
+      const bytes = bytesOf(data)
+      if (bytes.length === 0) throw rangeError('data.length', 'at least 1: an empty message would look like the end', 0)
+      this.assertState('send', 'connected')
+      return this.link.writing.submit(new Send(this.link, bytes, 0), op, this)
+    })
   }
 
   /**
@@ -41,14 +43,15 @@ export class SeqpacketSocket extends ConnectionSocket {
    */
   recv(into: Uint8Array, op?: OperationOptions): Promise<number>
   recv(maxLength?: number, op?: OperationOptions): Promise<Buffer>
-  async recv(into: Uint8Array | number = SCRATCH_LENGTH, op?: OperationOptions): Promise<number | Buffer> {
-    const { link } = this
-    if (typeof into === 'number') checkLength('maxLength', into, 1)
-    else checkStreamSpace(into)
-    this.assertState('recv', 'connected')
-    return await (typeof into === 'number'
-      ? link.reading.submit(new ReceiveNew(link, into), op)
-      : link.reading.submit(Receive.of(link, into), op))
+  recv(into: Uint8Array | number = SCRATCH_LENGTH, op?: OperationOptions): Promise<number | Buffer> {
+    return promised<number | Buffer>(() => {
+      const { link } = this
+      if (typeof into === 'number') checkLength('maxLength', into, 1)
+      else checkStreamSpace(into)
+      this.assertState('recv', 'connected')
+      if (typeof into === 'number') return link.reading.submit(new ReceiveNew(link, into), op, this)
+      return link.reading.submit(Receive.of(link, into), op, this)
+    })
   }
 
   /** The messages, until the peer ends the connection. Leaving the loop does not close the socket. */

@@ -2,6 +2,7 @@
 import { inspect } from 'node:util'
 import { Address, addressFrom, addressSpace, familyNumber, type Family, type Protocol, type SocketType } from './address.js'
 import { channels, publish } from './channels.js'
+import { peerCredentials, type PeerCredentials } from './credentials.js'
 import { closedError, systemError, typeError, valueError } from './errors.js'
 import { checkTimeout } from './guard.js'
 import { protocolNumber, typeNumber } from './kinds.js'
@@ -101,6 +102,19 @@ export abstract class Socket {
       this.peer = addressFrom(addressSpace)
     }
     return this.peer
+  }
+
+  /**
+   * The process at the other end of a unix connection or pair, as it was when it connected, listened, or made the pair. The system
+   * vouches for it: nobody can claim to be another.
+   *
+   * *Platforms*: all but Windows; datagrams (pairs only) on Linux. Errors, thrown: `ERR_SOCKET_BAD_STATE` (not a unix socket, not
+   * connected, or a peer of which the system tells nothing: a datagram socket's that `connect` has set), `ERR_UNSUPPORTED_PLATFORM`,
+   * `ERR_SOCKET_CLOSED`. See unix(7): SO_PEERCRED.
+   */
+  get peerCredentials(): PeerCredentials {
+    this.assertOpen('peerCredentials')
+    return peerCredentials(this.link.handle, this.family)
   }
 
   /**

@@ -5,7 +5,7 @@ import { ConnectionSocket } from './connection.js'
 import { systemError, typeError, type SocketError } from './errors.js'
 import { birthHere } from './leak.js'
 import { native, type Handle } from './native.js'
-import type { OperationOptions } from './operation.js'
+import { promised, type OperationOptions } from './operation.js'
 import { optionTable } from './options.generated.js'
 import type { SocketOptions } from './options.js'
 import { Reader, type ReaderOptions } from './reader.js'
@@ -60,16 +60,11 @@ export class TcpSocket extends ConnectionSocket {
       if (count < 0 && count !== WOULD_BLOCK) return Promise.reject(refused(count))
       return link.writing.submit(new Send(link, data, Math.max(count, 0)), undefined, this)
     }
-    return this.#send(data, op)
-  }
-
-  async #send(data: Data | readonly Uint8Array[], op: OperationOptions | undefined): Promise<number> {
-    const { link } = this
-    const payload = Array.isArray(data) ? listOf(data) : bytesOf(data)
-    this.assertState('send', 'connected')
-    // Nothing is sent at once, but after those who send before.
-    if (payload.length === 0 && link.writing.head === null) return 0
-    return await link.writing.submit(payload instanceof Array ? SendList.of(link, payload) : new Send(link, payload, 0), op)
+    return promised(() => {
+      const payload = Array.isArray(data) ? listOf(data) : bytesOf(data)
+      this.assertState('send', 'connected')
+      return link.writing.submit(payload instanceof Array ? SendList.of(link, payload) : new Send(link, payload, 0), op, this)
+    })
   }
 
   /**
@@ -91,17 +86,14 @@ export class TcpSocket extends ConnectionSocket {
       }
       return link.reading.submit(Receive.of(link, into), op, this)
     }
-    return this.#recv(into, op)
-  }
-
-  async #recv(into: Uint8Array | number = SCRATCH_LENGTH, op: OperationOptions | undefined): Promise<number | Buffer> {
-    const { link } = this
-    if (typeof into === 'number') checkLength('maxLength', into, 1)
-    else checkStreamSpace(into)
-    this.assertState('recv', 'connected')
-    return await (typeof into === 'number'
-      ? link.reading.submit(new ReceiveNew(link, into), op)
-      : link.reading.submit(Receive.of(link, into), op))
+    return promised<number | Buffer>(() => {
+      const wanted = into ?? SCRATCH_LENGTH
+      if (typeof wanted === 'number') checkLength('maxLength', wanted, 1)
+      else checkStreamSpace(wanted)
+      this.assertState('recv', 'connected')
+      if (typeof wanted === 'number') return link.reading.submit(new ReceiveNew(link, wanted), op, this)
+      return link.reading.submit(Receive.of(link, wanted), op, this)
+    })
   }
 
   /**
@@ -112,14 +104,15 @@ export class TcpSocket extends ConnectionSocket {
    */
   recvExact(into: Uint8Array, op?: OperationOptions): Promise<number>
   recvExact(length: number, op?: OperationOptions): Promise<Buffer>
-  async recvExact(into: Uint8Array | number, op?: OperationOptions): Promise<number | Buffer> {
-    const { link } = this
-    if (typeof into === 'number') checkLength('length', into, 1)
-    else checkStreamSpace(into)
-    this.assertState('recv', 'connected')
-    return await (typeof into === 'number'
-      ? link.reading.submit(new ReceiveExactNew(link, into), op)
-      : link.reading.submit(new ReceiveExact(link, into), op))
+  recvExact(into: Uint8Array | number, op?: OperationOptions): Promise<number | Buffer> {
+    return promised<number | Buffer>(() => {
+      const { link } = this
+      if (typeof into === 'number') checkLength('length', into, 1)
+      else checkStreamSpace(into)
+      this.assertState('recv', 'connected')
+      if (typeof into === 'number') return link.reading.submit(new ReceiveExactNew(link, into), op, this)
+      return link.reading.submit(new ReceiveExact(link, into), op, this)
+    })
   }
 
   /**
@@ -127,12 +120,14 @@ export class TcpSocket extends ConnectionSocket {
    *
    * Errors: as `recv`, and `ERR_OUT_OF_RANGE` past `limit`; what had come stays readable.
    */
-  async recvAll(options: ReceiveAllOptions = {}): Promise<Buffer> {
-    if (typeof options !== 'object' || options === null) throw typeError('options', 'an object', options)
-    const { limit = Infinity, ...op } = options
-    if (limit !== Infinity) checkLength('limit', limit, 0)
-    this.assertState('recv', 'connected')
-    return await this.link.reading.submit(new ReceiveAll(this.link, limit), op)
+  recvAll(options: ReceiveAllOptions = {}): Promise<Buffer> {
+    return promised(() => {
+      if (typeof options !== 'object' || options === null) throw typeError('options', 'an object', options)
+      const { limit = Infinity, ...op } = options
+      if (limit !== Infinity) checkLength('limit', limit, 0)
+      this.assertState('recv', 'connected')
+      return this.link.reading.submit(new ReceiveAll(this.link, limit), op, this)
+    })
   }
 
   /**

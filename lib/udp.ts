@@ -2,6 +2,7 @@
 import { setTimeout } from 'node:timers'
 import { Address, addressFrom, addressSpace, unixAddress, type Family, type Protocol } from './address.js'
 import { systemError, valueError, type SocketError } from './errors.js'
+import { changeGroup, type GroupOptions } from './group.js'
 import { birthHere } from './leak.js'
 import type { Link } from './link.js'
 import { immediate, resolveOne, type Host, type Port } from './lookup.js'
@@ -145,6 +146,31 @@ export class UdpSocket extends Socket {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /**
+   * Joins a multicast group: from then on the socket, bound to the group's port (by `bind('*', port)`), receives what is sent there.
+   *
+   * Errors, thrown: `EADDRNOTAVAIL` (no such interface, or none the system could choose), `EADDRINUSE` (joined already),
+   * `ENOBUFS` (too many groups), `ERR_INVALID_ARG_VALUE` (not multicast, or of another family), `ERR_INVALID_ARG_TYPE`,
+   * `ERR_OUT_OF_RANGE`, `ERR_SOCKET_CLOSED`. See ip(7), ipv6(7): IP_ADD_MEMBERSHIP, IPV6_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP.
+   */
+  joinGroup(group: string | Address, options?: GroupOptions): this {
+    this.assertOpen('joinGroup')
+    changeGroup(this.link.handle, this.family, true, group, options)
+    return this
+  }
+
+  /**
+   * Leaves a group, joined with the same options. Closing leaves all.
+   *
+   * Errors, thrown: `EADDRNOTAVAIL` (not joined), otherwise as `joinGroup`. See IP_DROP_MEMBERSHIP, IPV6_LEAVE_GROUP,
+   * MCAST_LEAVE_SOURCE_GROUP.
+   */
+  leaveGroup(group: string | Address, options?: GroupOptions): this {
+    this.assertOpen('leaveGroup')
+    changeGroup(this.link.handle, this.family, false, group, options)
+    return this
   }
 
   /** The datagrams that come, until the socket is closed. Leaving the loop does not close it. */

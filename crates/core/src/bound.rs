@@ -20,7 +20,7 @@ impl BoundPath {
     /// The path that `address` has just been bound at; `None` when that left no file.
     pub(crate) fn of(address: &SockAddr) -> Option<BoundPath> {
         // A relative path has to be found again from another working directory.
-        let path = std::path::absolute(address.as_pathname()?).ok()?;
+        let path = std::path::absolute(sys::pathname(address)?).ok()?;
         let identity = sys::file_identity(&path)?;
         Some(BoundPath { path, identity })
     }
@@ -38,8 +38,8 @@ impl Drop for BoundPath {
 /// Removes the socket at this address when nobody is there any more, which a refused connection shows. `true` when
 /// binding can be tried again.
 pub(crate) fn remove_stale(address: &SockAddr) -> bool {
-    let Some(path) = address.as_pathname() else { return false };
-    is_stale(address, path).unwrap_or(false) && std::fs::remove_file(path).is_ok()
+    let Some(path) = sys::pathname(address) else { return false };
+    is_stale(address, &path).unwrap_or(false) && std::fs::remove_file(path).is_ok()
 }
 
 fn is_stale(address: &SockAddr, path: &Path) -> io::Result<bool> {

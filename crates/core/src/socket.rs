@@ -138,7 +138,7 @@ impl Socket {
     /// Sets what servers set before they bind on this system: an address whose old connections linger in TIME_WAIT can be
     /// bound again, one that someone listens at cannot.
     pub fn set_customary_for_listeners(&self) -> io::Result<()> {
-        sys::set_customary_for_listeners(self.source.get())
+        self.with(sys::set_customary_for_listeners)
     }
 
     /// Makes a bound stream or seqpacket socket a listener, with room for `backlog` connections not yet accepted.

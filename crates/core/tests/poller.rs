@@ -147,6 +147,25 @@ fn a_user_that_never_polls_does_not_delay_the_others() {
 }
 
 #[test]
+fn many_can_join_at_once_whoever_has_the_poll() {
+    for round in 0..50 {
+        let mut first = User::alone();
+        let (handle, other) = first.waiting_socket();
+        if round % 2 == 0 {
+            first.poller.give().unwrap();
+        }
+        let shared = first.poller.handle();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| Poller::share(shared, || ()).unwrap().unwrap());
+            }
+        });
+        other.send(b"x").unwrap();
+        assert_eq!(first.ready(LONG), [handle as u32]);
+    }
+}
+
+#[test]
 fn the_poll_lives_until_its_last_user_leaves() {
     let one = User::alone();
     one.poller.give().unwrap();

@@ -18,7 +18,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
@@ -49,6 +49,8 @@ struct Shared {
     owner: AtomicU8,
     /// There is, or was, more than one user.
     routing: AtomicBool,
+    /// How many wait for the selector to begin routing. Nobody else may take its lock meanwhile: locks are not fair.
+    joining: AtomicUsize,
     selector: Mutex<Selector>,
     waker: Waker,
     users: Mutex<HashMap<u32, Arc<User>>>,
@@ -71,6 +73,7 @@ impl Hub {
         let shared = Shared {
             owner: AtomicU8::new(USER),
             routing: AtomicBool::new(false),
+            joining: AtomicUsize::new(0),
             selector: Mutex::new(selector),
             waker,
             users: Mutex::default(),
@@ -131,11 +134,11 @@ impl Hub {
         mut each: impl FnMut(u32, Flags),
     ) -> io::Result<usize> {
         if !self.shared.routing.load(Ordering::Acquire) {
-            if self.shared.owner.load(Ordering::Acquire) != USER {
+            if self.shared.owner.load(Ordering::Acquire) != USER || self.shared.is_joined() {
                 return Ok(0);
             }
             let mut selector = lock(&self.shared.selector);
-            // Whoever joined while we waited for the lock, or waits for it now, has woken us by the waker.
+            // Someone may have joined while we waited for the lock; who joins later wakes us by the waker.
             if !self.shared.routing.load(Ordering::Acquire) {
                 return if selector.wait(timeout) { selector.take(|token, flags| each(token as u32, flags)) } else { Ok(0) };
             }
@@ -146,8 +149,12 @@ impl Hub {
     fn begin_routing(&self, newcomer: u32) -> io::Result<()> {
         let shared = &self.shared;
         let thread = self.thread()?;
-        // Ends the wait of whoever polls, who holds the lock meanwhile.
-        shared.waker.wake()?;
+        if shared.routing.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        shared.joining.fetch_add(1, Ordering::AcqRel);
+        // Ends the wait of whoever polls, who holds the lock meanwhile. Waking can fail only where the poll itself is broken.
+        let _ = shared.waker.wake();
         let selector = lock(&shared.selector);
         if !shared.routing.load(Ordering::Acquire) {
             let waits = shared.owner.swap(THREAD, Ordering::AcqRel) == THREAD;
@@ -158,6 +165,7 @@ impl Hub {
             }
             shared.routing.store(true, Ordering::Release);
         }
+        shared.joining.fetch_sub(1, Ordering::AcqRel);
         drop(selector);
         thread.unpark();
         Ok(())
@@ -190,6 +198,10 @@ impl Drop for Hub {
 impl Shared {
     fn pass(&self, from: u8, to: u8) -> bool {
         self.owner.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    fn is_joined(&self) -> bool {
+        self.joining.load(Ordering::Acquire) > 0
     }
 
     /// Waits, and does with what is ready what the number of users asks for.
@@ -241,6 +253,8 @@ fn run(shared: &Shared) {
             STOPPED => return,
             // A give that comes between the load and the park has left its token, so the park returns at once.
             USER => std::thread::park(),
+            // Who joins unparks when it is done.
+            _ if shared.is_joined() => std::thread::park(),
             _ => {
                 // A panic in here is a bug of ours or of the selector. The standard hook has reported it; the user gets
                 // the poll, and meets whatever state it is in as an error of its own.

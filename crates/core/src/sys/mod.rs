@@ -11,7 +11,7 @@
 //! | `SEND_FLAGS`                | so that sending never raises a signal                                        |
 //! | `SHORT_READ_DRAINS`         | whether a stream's short read means that nothing is left                     |
 //! | `ERRORS`, `error_code`      | the system's errors as Node knows them                                       |
-//! | `unix_path`, `unix_address` | the path inside a unix address, and back                                     |
+//! | `unix_path`, `pathname`, `unix_address` | the path inside a unix address, and back                         |
 //! | `UNIX_PATH_LENGTH`, `file_identity`, `is_socket` | the files of unix sockets                              |
 //! | `set_customary_for_listeners` | what servers set before they bind                                          |
 //! | `interface_index`           | the number of a network interface                                            |

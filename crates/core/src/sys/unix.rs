@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mio::event::Source as _;
 use mio::unix::SourceFd;
@@ -108,6 +108,11 @@ pub(crate) fn unix_path(address: &SockAddr, out: &mut [u8]) -> usize {
     let length = path.iter().position(|&byte| byte == 0).unwrap_or(path.len()).min(out.len());
     out[..length].copy_from_slice(&path[..length]);
     length
+}
+
+/// The path of a unix address that has one in the file system.
+pub(crate) fn pathname(address: &SockAddr) -> Option<PathBuf> {
+    address.as_pathname().map(Path::to_path_buf)
 }
 
 /// The unix address of a path, of an abstract name (a NUL byte in front), or of nothing (unnamed).

@@ -3,7 +3,9 @@
 use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::windows::fs::MetadataExt;
 use std::os::windows::io::{AsRawSocket, FromRawSocket, IntoRawSocket};
+use std::path::{Path, PathBuf};
 
 use mio::event::Source as _;
 use mio::net::UdpSocket;
@@ -127,6 +129,14 @@ pub(crate) fn unix_path(address: &SockAddr, out: &mut [u8]) -> usize {
     let address = unsafe { &*address.as_ptr().cast::<winsock::SOCKADDR_UN>() };
     let path = address.sun_path.iter().map(|&byte| byte as u8).take_while(|&byte| byte != 0);
     out.iter_mut().zip(path).map(|(to, from)| *to = from).count()
+}
+
+/// The path of a unix address that has one. Windows keeps it in UTF-8.
+pub(crate) fn pathname(address: &SockAddr) -> Option<PathBuf> {
+    let mut bytes = [0; UNIX_PATH_LENGTH + 1];
+    let length = if address.is_unix() { unix_path(address, &mut bytes) } else { 0 };
+    let path = std::str::from_utf8(&bytes[..length]).ok()?;
+    (length > 0).then(|| PathBuf::from(path))
 }
 
 /// The unix address of a path or of nothing (unnamed). Windows has no abstract names.

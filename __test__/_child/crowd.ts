@@ -1,0 +1,111 @@
+// Workers come and go, each in its own way, while this thread serves them and talks to itself. Prints what is left of them.
+import assert from 'node:assert/strict'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { loop, pair, tcp, type TcpSocket } from 'socket2'
+import type { Orders } from './worker.js'
+
+const rounds = Number(process.argv[2] ?? 13)
+const ways = ['return', 'exit', 'throw', 'terminate'] as const
+const server = await tcp().listen('127.0.0.1')
+let connections = 0
+void serve()
+let exchanged = 0
+let talking = true
+const [one, other] = pair('tcp')
+const conversation = Promise.all([talk(), answer()])
+
+await round() // what is started once, like the runtime's own threads, is there from now on
+const before = await settled(() => true)
+const exchangedBefore = exchanged
+for (let i = 0; i < rounds; i++) await round()
+const after = await settled(() => descriptors() <= before.fds && threads() <= before.threads)
+talking = false
+await conversation
+console.log(JSON.stringify({
+  left: { fds: Math.max(after.fds - before.fds, 0), threads: Math.max(after.threads - before.threads, 0), connections },
+  talked: exchanged > exchangedBefore,
+  sockets: [...loop.sockets].length
+}))
+server.close()
+
+async function round(): Promise<void> {
+  await Promise.all(ways.map(work))
+}
+
+async function work(how: (typeof ways)[number]): Promise<void> {
+  const orders: Orders = { how, address: server.localAddress!.toJSON(), messages: Math.ceil(Math.random() * 500) }
+  const worker = new Worker(new URL('worker.js', import.meta.url), { workerData: orders })
+  const errors: string[] = []
+  worker.on('error', error => errors.push(error.message))
+  const exit = new Promise<number>(resolve => worker.once('exit', resolve)) // once() would reject by the error before it
+  if (how === 'terminate') {
+    // Half of them while they start, half of them in the middle of the traffic.
+    if (Math.random() < 0.5) await delay(Math.random() * 80)
+    else await new Promise(resolve => worker.once('message', () => setTimeout(resolve, Math.random() * 20)))
+    await worker.terminate()
+  }
+  const code = await exit
+  assert.deepEqual(errors, how === 'throw' ? ['on purpose'] : [])
+  if (how !== 'terminate') assert.equal(code, how === 'throw' ? 1 : 0)
+}
+
+async function serve(): Promise<void> {
+  for await (const socket of server.connections()) {
+    connections++
+    void echo(socket).finally(() => {
+      connections--
+      socket.close()
+    })
+  }
+}
+
+async function echo(socket: TcpSocket): Promise<void> {
+  const space = Buffer.alloc(4096)
+  try {
+    for (let n = await socket.recv(space); n > 0; n = await socket.recv(space)) await socket.send(space.subarray(0, n))
+  } catch (error) {
+    // A worker that ends does not wait for its replies.
+    assert.ok(['ECONNRESET', 'EPIPE'].includes((error as { code: string }).code), String(error))
+  }
+}
+
+async function talk(): Promise<void> {
+  while (talking) {
+    await one.send('are you there?')
+    await one.recvExact(4)
+    exchanged++
+    await delay(1)
+  }
+  one.close()
+}
+
+async function answer(): Promise<void> {
+  while ((await other.recv()).length > 0) await other.send('yes.')
+  other.close()
+}
+
+/** What there is of descriptors and threads, once the connections of workers that have ended are gone. */
+async function settled(enough: () => boolean): Promise<{ fds: number; threads: number }> {
+  for (let i = 0; i < 200 && !(connections === 0 && enough()); i++) await delay(10)
+  return { fds: descriptors(), threads: threads() }
+}
+
+/** Sockets and pollers. Files do not count: Node forgets the module that a worker was reading when it was terminated. */
+function descriptors(): number {
+  if (process.platform !== 'linux') return 0
+  return readdirSync('/proc/self/fd').filter(fd => /^(socket|anon_inode)/.test(link(`/proc/self/fd/${fd}`))).length
+}
+
+function link(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return '' // the descriptor of the folder itself
+  }
+}
+
+function threads(): number {
+  return process.platform === 'linux' ? readdirSync('/proc/self/task').length : 0
+}

@@ -1,0 +1,82 @@
+// How late a timer is, in ms, while sockets work as fast as they can. Time in which the machine gave this process no
+// processor is not counted: a turn of the loop is as long as the work in it.
+import { pair, tcp, udp, type TcpSocket } from 'socket2'
+
+const PERIOD = 5
+const DURATION = 2000
+
+let done = 0
+
+const loads: Record<string, () => Promise<void>> = {
+  async 'two tasks'() {
+    exchange(...pair('tcp'), 64)
+  },
+  async 'many tasks'() {
+    for (let i = 0; i < 25; i++) exchange(...pair('tcp'), 1000)
+    for (let i = 0; i < 25; i++) exchange(...(await connection()), 1000)
+  },
+  async 'bulk'() {
+    for (let i = 0; i < 4; i++) exchange(...(await connection()), 1 << 20)
+  },
+  async 'a udp flood'() {
+    const [from, to] = [udp(), udp()]
+    await to.bind('127.0.0.1')
+    const address = to.localAddress!
+    flood(() => from.send(Buffer.alloc(100), address))
+    flood(() => from.send(Buffer.alloc(100), address))
+    flood(() => to.recv(Buffer.alloc(200)))
+  },
+  async 'connections that come and go'() {
+    const server = await tcp().listen('127.0.0.1')
+    flood(async () => (await server.accept()).close())
+    for (let i = 0; i < 4; i++) flood(async () => (await tcp().connect(server.localAddress!)).close())
+  }
+}
+
+await loads[process.argv[2] ?? '']!()
+const late = await measure()
+console.log(JSON.stringify({ late, done }))
+process.exit()
+
+/** The most that a timer of `PERIOD` ms is late, over `DURATION`. */
+function measure(): Promise<number> {
+  return new Promise(resolve => {
+    const end = performance.now() + DURATION
+    let [worst, last, usage] = [0, performance.now(), process.cpuUsage()]
+    const timer = setInterval(() => {
+      const [now, used] = [performance.now(), process.cpuUsage(usage)]
+      worst = Math.max(worst, Math.min(now - last, (used.user + used.system) / 1000) - PERIOD)
+      last = now
+      usage = process.cpuUsage()
+      if (now < end) return
+      clearInterval(timer)
+      resolve(worst)
+    }, PERIOD)
+  })
+}
+
+function flood(work: () => Promise<unknown>): void {
+  void (async () => {
+    for (;;) {
+      await work()
+      done++
+    }
+  })()
+}
+
+/** Two tasks that send and receive at full speed, each at both ends. */
+function exchange(one: TcpSocket, other: TcpSocket, length: number): void {
+  for (const socket of [one, other]) {
+    const [message, space] = [Buffer.alloc(length), Buffer.alloc(65536)]
+    flood(() => socket.send(message))
+    flood(() => socket.recv(space))
+  }
+}
+
+async function connection(): Promise<[TcpSocket, TcpSocket]> {
+  const server = await tcp().listen('127.0.0.1')
+  const client = await tcp().connect(server.localAddress!)
+  const peer = await server.accept()
+  server.close()
+  return [client, peer]
+}

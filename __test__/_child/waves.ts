@@ -1,0 +1,50 @@
+// Waves of connections, both ends in this process. Prints what is left of them: descriptors, heap and memory.
+import { readdirSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { loop, tcp, type TcpSocket } from 'socket2'
+
+const [waves, size] = process.argv.slice(2).map(Number) as [number, number]
+const server = await tcp().listen('127.0.0.1')
+
+await wave() // what is made once, and grows to its size, is there from now on
+await wave()
+const before = await left()
+for (let i = 0; i < waves; i++) await wave()
+const after = await left()
+console.log(JSON.stringify({
+  descriptors: after.descriptors - before.descriptors,
+  sockets: [...loop.sockets].length - 1,
+  pending: loop.pending,
+  heap: after.heap - before.heap,
+  rss: after.rss - before.rss
+}))
+server.close()
+
+async function wave(): Promise<void> {
+  const accepting = Promise.all(Array.from({ length: size }, () => server.accept()))
+  const clients = await Promise.all(Array.from({ length: size }, () => tcp().connect(server.localAddress!)))
+  const peers = await accepting
+  await Promise.all([...clients.map(client), ...peers.map(peer)])
+}
+
+async function client(socket: TcpSocket): Promise<void> {
+  await socket.send('come')
+  if (String(await socket.recvAll()) !== 'and go') throw new Error('something else came')
+  socket.close()
+}
+
+async function peer(socket: TcpSocket): Promise<void> {
+  await socket.recvExact(4)
+  await socket.send('and go')
+  socket.close()
+}
+
+async function left(): Promise<{ descriptors: number; heap: number; rss: number }> {
+  for (let i = 0; i < 5; i++) {
+    ;(globalThis as unknown as { gc(): void }).gc()
+    await delay(5)
+  }
+  const { heapUsed, rss } = process.memoryUsage()
+  const descriptors = process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0
+  return { descriptors, heap: heapUsed / 2 ** 20, rss: rss / 2 ** 20 }
+}

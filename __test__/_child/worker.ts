@@ -1,0 +1,77 @@
+// A worker in the middle of everything: traffic with the main thread and within itself, and all kinds of waits, until it
+// ends the way it is told to, after so many messages.
+import { parentPort, workerData } from 'node:worker_threads'
+import { addr, Address, pair, poll, pollSync, stop, tcp, udp, type AddressFields, type TcpSocket } from 'socket2'
+
+export interface Orders {
+  how: 'return' | 'exit' | 'throw' | 'terminate' | 'idle' | 'block' | 'pollSync' | 'stop'
+  address: AddressFields
+  messages: number
+}
+
+const { how, address, messages } = workerData as Orders
+let open: TcpSocket[] = []
+let sent = 0
+
+if (how === 'idle') {
+  await tcp().listen('127.0.0.1')
+  parentPort!.postMessage('ready')
+} else if (how === 'block') {
+  pair('tcp')[0].recv().catch(() => {})
+  parentPort!.postMessage('ready')
+  pollSync()
+} else if (how === 'pollSync') {
+  const [one, other] = pair('tcp')
+  const receiving = one.recv()
+  other.trySend('x')
+  pollSync(1000)
+  parentPort!.postMessage(String(await receiving))
+} else if (how === 'stop') {
+  stop()
+  const [one, other] = pair('tcp')
+  const receiving = one.recv()
+  await other.send('x')
+  const polled = await poll(1000)
+  parentPort!.postMessage({ polled, received: String(await receiving) })
+} else {
+  await traffic()
+}
+
+async function traffic(): Promise<void> {
+  const server = await tcp().listen('127.0.0.1')
+  const bound = udp()
+  await bound.bind('127.0.0.1')
+  const [flood, drain] = pair('tcp')
+  const client = tcp()
+  open = [server, client, flood, drain]
+  const waits = [
+    server.accept().then(socket => open.push(socket)),
+    bound.recv(),
+    flood.send(Buffer.alloc(32 << 20)),
+    addr('localhost'),
+    addr('no-such-name.invalid'),
+    swallow(drain),
+    client.connect(server.localAddress!)
+  ]
+  for (const wait of waits) wait.catch(() => {})
+  await Promise.all(Array.from({ length: 5 }, chatter))
+  bound.close()
+  for (const socket of open) socket.close()
+}
+
+async function swallow(socket: TcpSocket): Promise<void> {
+  for await (const data of socket) if (data.length === 0) return
+}
+
+async function chatter(): Promise<void> {
+  const socket = await tcp().connect(Address.from(address))
+  open.push(socket)
+  const [message, reply] = [Buffer.alloc(1000, 'x'), Buffer.alloc(1000)]
+  while (how === 'terminate' || sent < messages) {
+    if (sent++ === 0) parentPort!.postMessage('ready')
+    await socket.send(message)
+    await socket.recvExact(reply)
+  }
+  if (how === 'exit') process.exit(0)
+  if (how === 'throw') throw new Error('on purpose')
+}

@@ -1,0 +1,56 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import test, { type ExecutionContext } from 'ava'
+import { loop, pair, stop, start } from 'socket2'
+import type { Orders } from './_child/worker.js'
+import { child, closing } from './_util.js'
+
+test('each worker has a loop of its own: one that is stopped stops no other', async t => {
+  const worker = begin(t, 'stop')
+  const [message] = await once(worker, 'message')
+  t.deepEqual(message, { polled: true, received: 'x' })
+  t.true(loop.running)
+})
+
+test.serial('a worker goes on while the loop of the main thread is stopped', async t => {
+  stop()
+  t.teardown(() => start(0))
+  const worker = begin(t, 'pollSync')
+  t.deepEqual(await once(worker, 'message'), ['x'])
+  t.deepEqual(await once(worker, 'exit'), [0])
+})
+
+test('a worker with an idle socket ends by itself', async t => {
+  t.deepEqual(await once(begin(t, 'idle'), 'exit'), [0])
+})
+
+test('a worker that blocks in pollSync can be terminated', async t => {
+  const worker = begin(t, 'block')
+  await once(worker, 'message')
+  t.is(await worker.terminate(), 1)
+})
+
+test('workers that end by return, exit, throw or terminate in the middle of everything leave nothing and harm nobody', async t => {
+  const { code, stdout, stderr } = await child(t, 'crowd', ['13'])
+  t.is(code, 0, stderr)
+  t.deepEqual(JSON.parse(stdout), { left: { fds: 0, threads: 0, connections: 0 }, talked: true, sockets: 1 })
+  t.is(stderr, '')
+})
+
+test('sockets of the main thread go on when a worker is terminated', async t => {
+  const [one, other] = pair('tcp')
+  closing(t, one)
+  closing(t, other)
+  const receiving = one.recv()
+  const worker = begin(t, 'block')
+  await once(worker, 'message')
+  await worker.terminate()
+  await other.send('still here')
+  t.is(String(await receiving), 'still here')
+})
+
+function begin(t: ExecutionContext, how: Orders['how']): Worker {
+  const worker = new Worker(new URL('_child/worker.js', import.meta.url), { workerData: { how } })
+  t.teardown(() => worker.terminate())
+  return worker
+}
