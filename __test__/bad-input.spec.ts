@@ -256,7 +256,8 @@ for (const [name, value] of NO_BYTES) {
 test('lengths that are none are refused', async t => {
   const { peer } = await connectedPair(t)
   const [one] = pairOf(t)
-  const sockets = process.platform === 'linux' ? [peer, one, closing(t, pair('seqpacket')[0])] : [peer, one]
+  const packets = process.platform === 'linux' ? pair('seqpacket').map((socket) => closing(t, socket)) : []
+  const sockets = [peer, one, ...packets]
   const calls = [...sockets.map((socket) => (length: number) => socket.recv(length)), (length: number) => peer.recvExact(length)]
   for (const call of calls) {
     for (const length of [0, -1, 1.5, NaN, Infinity, 2 ** 53]) await t.throwsAsync(call(length), { instanceOf: RangeError, code: 'ERR_OUT_OF_RANGE' })

@@ -13,17 +13,14 @@ async function rejection(promise: Promise<unknown>): Promise<SocketError> {
   throw new Error('nothing was rejected')
 }
 
-/** An address that nobody is at, because who was there is gone. */
-async function nobodyAt(family: Family = 'inet'): Promise<Address> {
-  const socket = await tcp(family).bind(family === 'inet' ? '127.0.0.1' : '::1')
-  const { localAddress } = socket
-  socket.close()
-  return localAddress!
+/** An address that nobody listens at, and that nobody else can come to be at while the test runs: it is only bound. */
+async function nobodyAt(t: ExecutionContext, family: Family = 'inet'): Promise<Address> {
+  return (await closing(t, tcp(family)).bind(...loopback(t, family))).localAddress!
 }
 
 for (const family of ['inet', 'inet6'] as const) {
   test(`a refused ${family} connection has code, errno, syscall, address, port and Node's message`, async t => {
-    const nobody = await nobodyAt(family)
+    const nobody = await nobodyAt(t, family)
     const error = await rejection(closing(t, tcp(family)).connect(nobody))
     t.true(error instanceof SocketError && error instanceof Error)
     t.like(error, { name: 'SocketError', code: 'ECONNREFUSED', syscall: 'connect', address: nobody.address, port: nobody.port })
@@ -151,7 +148,7 @@ const FAILURES: Record<string, (t: ExecutionContext) => Promise<unknown>> = {
     await client.recv()
   },
   async 'after connecting'(t) {
-    await closing(t, tcp()).connect(await nobodyAt())
+    await closing(t, tcp()).connect(await nobodyAt(t))
   },
   async 'after looking up a name'(t) {
     await closing(t, tcp()).connect('x'.repeat(300), 80)
@@ -198,7 +195,7 @@ type Everything = ReturnType<typeof tcp> & ReturnType<typeof udp>
 
 const MAKERS: Record<string, (t: ExecutionContext) => Socket | Promise<Socket>> = {
   'tcp, new': () => tcp(), 'tcp, listening': (t) => listener(t), 'tcp, connected': async (t) => (await connectedPair(t)).client,
-  'udp, new': () => udp(), 'udp, connected': async () => udp().connect(await nobodyAt()), 'unix stream': (t) => oneOf(t, pair('tcp')),
+  'udp, new': () => udp(), 'udp, connected': async (t) => udp().connect(await nobodyAt(t)), 'unix stream': (t) => oneOf(t, pair('tcp')),
   'unix datagram': () => udp('unix'), 'seqpacket, new': () => seqpacket(), 'seqpacket, connected': (t) => oneOf(t, pair('seqpacket'))
 }
 
@@ -213,7 +210,7 @@ for (const [kind, make] of Object.entries(MAKERS)) {
   onSystem(`every method of a closed socket (${kind}) says ERR_SOCKET_CLOSED`, async t => {
     const socket = closing(t, await make(t)) as Everything
     socket.close()
-    const has = (name: string): boolean => name.split(' ')[0]! in socket
+    const has = (name: string): boolean => (name.split(' ')[0] as string) in socket
     for (const [name, call] of Object.entries(CLOSED.rejects).filter(([name]) => has(name))) {
       // A list is no datagram, which is the first thing that is wrong.
       if (name === 'send of a list' && !('recvAll' in socket)) continue
@@ -268,8 +265,8 @@ for (const family of ['inet', 'inet6', 'unix'] as const) {
 
 test('a socket whose connect failed can only be closed', async t => {
   const socket = closing(t, tcp())
-  await t.throwsAsync(socket.connect(await nobodyAt()), { code: 'ECONNREFUSED' })
-  for (const promise of [socket.connect(await nobodyAt()), socket.listen('127.0.0.1'), socket.recv(), socket.send('x')]) {
+  await t.throwsAsync(socket.connect(await nobodyAt(t)), { code: 'ECONNREFUSED' })
+  for (const promise of [socket.connect(await nobodyAt(t)), socket.listen('127.0.0.1'), socket.recv(), socket.send('x')]) {
     await t.throwsAsync(promise, { code: 'ERR_SOCKET_BAD_STATE' })
   }
   t.false(socket.closed)

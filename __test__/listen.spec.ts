@@ -189,3 +189,15 @@ test('accept and connect wake each other through many rounds', async t => {
     client.close()
   }
 })
+
+test('listen on a bound socket takes the address it has, or any, and is an error for another one', async t => {
+  for (const [host, port] of [['*', 0], ['127.0.0.1', undefined], [undefined, 0]] as const) {
+    const socket = await closing(t, tcp()).bind('127.0.0.1', 0)
+    const address = socket.localAddress!
+    await socket.listen(host, host === '127.0.0.1' ? address.port : port)
+    t.true(socket.localAddress!.equals(address))
+  }
+  const socket = await closing(t, tcp()).bind('127.0.0.1', 0)
+  await t.throwsAsync(socket.listen('127.0.0.2', 0), { code: 'EINVAL' })
+  await socket.listen()
+})

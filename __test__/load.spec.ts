@@ -4,13 +4,13 @@ import { tcp, type TcpSocket } from 'socket2'
 import { child, closing, listener } from './_util.js'
 
 test.serial('10,000 connections in one process come and go with no descriptor or memory left behind', async t => {
-  const { code, stdout, stderr } = await child(t, 'waves', ['10', '1000'], ['--expose-gc'])
+  const { code, stdout, stderr } = await child(t, 'waves', ['10', '1000'], ['--expose-gc', '--max-semi-space-size=1'])
   t.is(code, 0, stderr)
   const { descriptors, sockets, pending, heap, rss } = JSON.parse(stdout) as Record<string, number>
   t.deepEqual({ descriptors, sockets, pending }, { descriptors: 0, sockets: 0, pending: 0 })
-  // The runtime's own heap breathes by about a hundred bytes a connection, and its memory by 25 MB, after 10 waves as after 80.
+  // The memory for young objects, which V8 takes and keeps, is up to 47 MB by version, after 40 waves as after 160.
   t.true(heap! < 2, `${heap} MB of heap`)
-  t.true(rss! < 40, `${rss} MB of memory`)
+  t.true(rss! < 60, `${rss} MB of memory`)
 })
 
 test.serial('1,000 clients are served at the same time', async t => {
@@ -41,8 +41,9 @@ for (const load of ['two tasks', 'many tasks', 'bulk', 'a udp flood', 'connectio
   test.serial(`a timer is not more than 50 ms late beside ${load} at full speed`, async t => {
     const { code, stdout, stderr } = await child(t, 'lateness', [load])
     t.is(code, 0, stderr)
-    const { late, done } = JSON.parse(stdout) as { late: number; done: number }
+    const { late, fired, done } = JSON.parse(stdout) as { late: number; fired: number; done: number }
     t.true(late <= 50, `${late} ms late`)
+    t.true(fired > 20, `it fired ${fired} times`)
     t.true(done > 100, `${done} operations were done`)
   })
 }

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import { addr, Address, addrName, type Family, type Host, type LookupFlags, type Port, type Protocol, type SocketType } from 'socket2'
-import { child } from './_util.js'
+import { addr, Address, addrName, tcp, type Family, type Host, type LookupFlags, type Port, type Protocol, type SocketType } from 'socket2'
+import { child, closing } from './_util.js'
 
 type Query = [host?: Host, port?: Port, type?: SocketType, family?: Family]
 
@@ -28,6 +28,19 @@ test("'*' is all interfaces and false is loopback, of the family", async t => {
   t.deepEqual(await found(false, 80, 'tcp'), ['127.0.0.1:80'])
   t.deepEqual(await found(false, 80, 'tcp', 'inet6'), ['[::1]:80'])
 })
+
+for (const [family, loopback] of [['inet', '127.0.0.1'], ['inet6', '::1']] as const) {
+  test(`a connection to all interfaces or to loopback has the address that the system gives it (${family})`, async t => {
+    const server = await closing(t, tcp(family)).listen('*')
+    for (const host of ['*', false] as const) {
+      const client = await closing(t, tcp(family)).connect(host, server.localAddress!.port)
+      t.is(client.remoteAddress?.address, loopback)
+      const { remoteAddress } = client
+      client.close()
+      t.true(client.remoteAddress?.equals(remoteAddress!), 'it stays known')
+    }
+  })
+}
 
 test('the arguments can be given by name, and an Address passes through', async t => {
   t.deepEqual((await addr({ host: '127.0.0.1', port: 80, type: 'udp', family: 'inet' })).map(String), ['127.0.0.1:80'])

@@ -98,6 +98,12 @@ linux('forgotten sockets are closed when they are collected, with one warning th
   t.deepEqual(rest.slice(-3), ['3 true', 'not forgotten', ''])
 })
 
+linux('an object that holds a socket it has made is collected with it, closed or not', async t => {
+  const { code, stdout } = await child(t, 'trouble', ['held by an object'], ['--expose-gc', '--no-warnings'])
+  t.is(code, 0)
+  t.is(stdout, 'SocketLeakWarning\n0 200\n')
+})
+
 test('a socket that is waited for is not forgotten, whoever else refers to it', async t => {
   t.like(await child(t, 'trouble', ['forgotten, but waited for'], ['--expose-gc']), { code: 0, stdout: 'fulfilled,fulfilled,fulfilled\n', stderr: '' })
 })

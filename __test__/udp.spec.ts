@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createSocket } from 'node:dgram'
 import test, { type ExecutionContext } from 'ava'
-import { Address, pair, udp, type Datagram, type Family, type UdpSocket } from 'socket2'
+import { pair, tcp, udp, type Address, type Datagram, type Family, type UdpSocket } from 'socket2'
 import { closing, freshPath, loopback } from './_util.js'
 
 const families = ['inet', 'inet6', 'unix'] as const
@@ -341,7 +341,6 @@ test('a send to a full receiver times out, is aborted, and ends by close; what w
 
 test('a unix socket of another type or with nobody behind it refuses datagrams', async t => {
   const path = freshPath(t)
-  const { tcp } = await import('socket2')
   await closing(t, tcp('unix')).listen(`unix:${path}`)
   await t.throwsAsync(closing(t, udp('unix')).send('x', `unix:${path}`, 0), { code: 'EPROTOTYPE' })
 })

@@ -233,6 +233,11 @@ export function wellKnown(family: Family, loopback: boolean): Address {
   return fromWire(wire)
 }
 
+/** Whether it stands for all interfaces, or is a unix address without a path. */
+export function isWildcard(address: Address): boolean {
+  return Address.wire(address).subarray(4, 20).every((byte) => byte === 0)
+}
+
 /** A unix address; `@name` is Linux's abstract namespace, `''` lets the system choose. */
 export function unixAddress(path: string): Address {
   if (typeof path !== 'string') throw typeError('path', 'a string', path)

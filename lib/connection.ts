@@ -11,7 +11,7 @@
  * A call in another state than it needs changes nothing and rejects with `ERR_SOCKET_BAD_STATE`.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { Address, addressFrom, addressSpace } from './address.js'
+import { Address, addressFrom, addressSpace, isWildcard } from './address.js'
 import { channels, publish } from './channels.js'
 import { closedError, SocketError, stateError, systemError, timeoutError, typeError } from './errors.js'
 import { checked, remaining } from './guard.js'
@@ -73,10 +73,12 @@ export abstract class ConnectionSocket extends Socket {
     const options = listenOptions(where, port, backlog)
     const { host, port: at, backlog: room = MOST_BACKLOG } = options
     checkInteger('backlog', room, 0, MOST_BACKLOG)
-    if (host !== undefined || at !== undefined || this.localAddress === null) {
+    const bound = this.localAddress
+    if (host !== undefined || at !== undefined || bound === null) {
       const address = await this.local(host as Host | Address | undefined, at, 'listen')
       this.assertState('listen', 'idle')
-      this.bindNow(address)
+      // A bound socket that is told where it is, or to be anywhere, is right already; elsewhere is the system's error.
+      if (bound === null || !covers(address, bound)) this.bindNow(address)
     }
     const code = native.listen(this.link.handle, room)
     if (code < 0) throw systemError(code, 'listen', this.localAddress)
@@ -208,6 +210,11 @@ export abstract class ConnectionSocket extends Socket {
     // It is this call that ran out of its time, not the last attempt.
     throw failure instanceof SocketError && failure.timeout !== undefined ? timeoutError('connect', timeout) : failure
   }
+}
+
+/** Whether being at `place` is what `wanted` asks for. */
+function covers(wanted: Address, place: Address): boolean {
+  return wanted.equals(place) || (isWildcard(wanted) && (wanted.port === 0 || wanted.port === place.port))
 }
 
 function listenOptions(where: unknown, port: unknown, backlog: number | undefined): { host?: unknown; port?: Port | undefined; backlog?: number | undefined } {

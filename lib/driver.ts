@@ -28,10 +28,17 @@ const WRITE_CLOSED = 16
 const MOST_PATIENCE = 16
 const TOO_EARLY = 0.06
 
+/** How long (ms) all lanes together take steps in one turn, and after how many steps the clock is looked at. Many busy sockets, or
+ * new ones again and again, would else make a turn without an end. */
+const TURN_TIME = 15
+const STEPS_PER_LOOK = 64
+
 /** The counters that others read. */
 export const loop = {
-  /** The number of the driver's current turn. */
+  /** The number of the driver's current turn, the steps that all lanes have taken in it, and whether its time is used up. */
   turn: 1,
+  steps: 0,
+  over: false,
   /** How many operations wait, and how many of them keep the process alive. */
   waiting: 0,
   counted: 0,
@@ -60,6 +67,7 @@ let immediate: NodeJS.Immediate | undefined
 let immediateCounts = false
 let deliveryCounts = false
 let deferred: Lane[] = []
+let turnBegan = 0
 /** Calls of `poll` in progress: they dequeue also while the loop is stopped. */
 let steppers = 0
 /** Told after each turn, and when nothing waits any more. */
@@ -116,6 +124,16 @@ export function ended(who: Counted): void {
 export function referencedChanged(who: Counted): void {
   loop.counted += who.referenced ? who.waiting : -who.waiting
   balance()
+}
+
+/** Counts a step of a lane. `false` when the time of this turn is used up. */
+export function stepInTurn(): boolean {
+  if (++loop.steps % STEPS_PER_LOOK === 0) {
+    // Without a next turn in sight, this one has been going on for nobody knows how long: it is measured from here.
+    if (immediate === undefined) arm()
+    else if (performance.now() - turnBegan > TURN_TIME) loop.over = true
+  }
+  return !loop.over
 }
 
 /** Runs a lane in the next turn: it could go on, but others have a right to theirs. */
@@ -197,6 +215,7 @@ function tick(): void {
   immediate = undefined
   const busy = deferred.length > 0
   if (!ours || !dequeuing()) {
+    nextTurn()
     if (busy) runDeferred()
   } else {
     // The next turn is arranged before anything runs, so that no exception can strand the poll.
@@ -210,7 +229,7 @@ function tick(): void {
 
 /** Polls and dispatches: one turn. */
 function step(timeout: number): number {
-  loop.turn++
+  nextTurn()
   if (deferred.length > 0) runDeferred()
   const events = native.poll(ring, timeout)
   if (events < 0) throw systemError(events, 'poll')
@@ -239,10 +258,15 @@ function dispatch(events: number): void {
   }
 }
 
+function nextTurn(): void {
+  loop.turn++
+  loop.steps = 0
+  loop.over = false
+}
+
 function runDeferred(): void {
   const lanes = deferred
   deferred = []
-  loop.turn++
   for (const lane of lanes) {
     lane.deferred = false
     lane.run()
@@ -252,6 +276,7 @@ function runDeferred(): void {
 function arm(): void {
   if (immediate !== undefined) return
   immediate = setImmediate(tick)
+  turnBegan = performance.now()
   immediateCounts = true
   balance()
 }

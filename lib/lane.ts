@@ -5,7 +5,7 @@
  * driver runs the lane when the poller says that the socket is ready again. So the operations of a lane complete in the order
  * they were called, and the two lanes of a socket never wait for each other.
  */
-import { began, defer, ended, loop } from './driver.js'
+import { began, defer, ended, loop, stepInTurn } from './driver.js'
 import { closedError, timeoutError } from './errors.js'
 import type { Link } from './link.js'
 import { native } from './native.js'
@@ -147,12 +147,12 @@ export class Lane {
     if (this.link.waiting === 0) this.link.pinned = undefined
   }
 
-  /** Counts a step against the budget of this turn. */
+  /** Counts a step against the budgets of this turn. */
   #step(): boolean {
     if (this.#turn !== loop.turn) {
       this.#turn = loop.turn
       this.#steps = 0
     }
-    return ++this.#steps <= BUDGET
+    return ++this.#steps <= BUDGET && stepInTurn()
   }
 }

@@ -2,34 +2,37 @@
 import type { Link } from './link.js'
 import type { Socket } from './socket.js'
 
-/** Where a socket came from: the call that made it, or the words for it. */
-export type Birth = Error | string
-
-/** The call that makes a socket, for the warning. Only the caller's line counts, so a few frames are enough. */
-export function birthHere(above: (...args: never[]) => unknown): Birth {
+/**
+ * Where a socket came from, in words. Not the stack itself: until it is written out, V8 holds the objects whose methods are on it,
+ * and with them the socket, for ever.
+ */
+export function birthHere(above: (...args: never[]) => unknown): string {
   const { stackTraceLimit } = Error
-  Error.stackTraceLimit = 4
-  const birth = new Error('made here')
+  const birth: { stack?: string } = {}
+  Error.stackTraceLimit = 2
   Error.captureStackTrace(birth, above)
   Error.stackTraceLimit = stackTraceLimit
-  return birth
+  return String(birth.stack).replace(/^.*\n/, '')
 }
 
 let warned = false
 
-const registry = new FinalizationRegistry<{ link: Link; birth: Birth }>(({ link, birth }) => {
-  if (link.handle < 0) return
+const registry = new FinalizationRegistry<{ link: Link; birth: string }>(({ link, birth }) => {
   link.close(false)
   if (warned) return
   warned = true
-  const origin = typeof birth === 'string' ? birth : (birth.stack ?? '').split('\n').slice(1).join('\n')
-  process.emitWarning('A socket was forgotten without close() and is closed now. It was made:\n' + origin, {
+  process.emitWarning('A socket was forgotten without close() and is closed now. It was made:\n' + birth, {
     type: 'SocketLeakWarning',
     code: 'SOCKET2_LEAK'
   })
 })
 
-/** Watches until the socket is collected. One that was closed by then is no leak. */
-export function watchForLeak(socket: Socket, link: Link, birth: Birth): void {
-  registry.register(socket, { link, birth })
+/** Watches until the socket is collected, or closed. */
+export function watchForLeak(socket: Socket, link: Link, birth: string): void {
+  registry.register(socket, { link, birth }, link)
+}
+
+/** Stops watching: the socket has been closed. Else the many that come and go would all be looked at once they are collected. */
+export function stopWatching(link: Link): void {
+  registry.unregister(link)
 }

@@ -4,6 +4,7 @@
  */
 import { forgetLink, holdLink, referencedChanged } from './driver.js'
 import { Lane } from './lane.js'
+import { stopWatching } from './leak.js'
 import { native, type Handle } from './native.js'
 import type { Receive } from './receive.js'
 import type { Socket } from './socket.js'
@@ -47,6 +48,7 @@ export class Link {
     this.handle = -1
     this.unread = null
     forgetLink(handle)
+    stopWatching(this)
     const code = native.close(handle, reset ? 1 : 0)
     this.reading.close()
     this.writing.close()

@@ -1,12 +1,12 @@
 /** What all sockets have. */
 import { inspect } from 'node:util'
-import { Address, addressFrom, addressSpace, familyNumber, type Family, type Protocol, type SocketType } from './address.js'
+import { Address, addressFrom, addressSpace, familyNumber, isWildcard, type Family, type Protocol, type SocketType } from './address.js'
 import { channels, publish } from './channels.js'
 import { peerCredentials, type PeerCredentials } from './credentials.js'
 import { closedError, systemError, typeError, valueError } from './errors.js'
 import { checkTimeout } from './guard.js'
 import { protocolNumber, typeNumber } from './kinds.js'
-import { watchForLeak, type Birth } from './leak.js'
+import { watchForLeak } from './leak.js'
 import { Link } from './link.js'
 import { immediate, resolve, type Asker, type Host, type Port } from './lookup.js'
 import { native, type Handle } from './native.js'
@@ -25,7 +25,8 @@ export interface Making {
   readonly options?: SocketOptions | undefined
   /** The handle of a socket that exists already: an accepted one. */
   readonly handle?: Handle
-  readonly birth: Birth
+  /** Where it comes from, for whoever forgets it. */
+  readonly birth: string
 }
 
 /**
@@ -267,5 +268,5 @@ function checkedBoolean(name: string, value: unknown): boolean {
 
 /** The system gives an unbound socket the wildcard address with port 0, a unix one an empty path. */
 function isNowhere(address: Address): boolean {
-  return address.family === 'unix' ? address.path === '' : address.port === 0 && /^(0\.0\.0\.0|::)$/.test(address.address)
+  return address.port === 0 && isWildcard(address)
 }

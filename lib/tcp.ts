@@ -87,7 +87,7 @@ export class TcpSocket extends ConnectionSocket {
       return link.reading.submit(Receive.of(link, into), op, this)
     }
     return promised<number | Buffer>(() => {
-      const wanted = into ?? SCRATCH_LENGTH
+      const wanted = into === undefined ? SCRATCH_LENGTH : into
       if (typeof wanted === 'number') checkLength('maxLength', wanted, 1)
       else checkStreamSpace(wanted)
       this.assertState('recv', 'connected')

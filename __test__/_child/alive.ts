@@ -1,68 +1,75 @@
-// What keeps a process alive: each case leaves something behind and lets go. Prints 'exit' with the process' end.
+// What keeps a process alive: each case leaves something behind, says so, and has no more to do.
 import { pair, stop, tcp, udp } from 'socket2'
+
+// Nothing here is collected: that would close it.
+const kept: unknown[] = []
+function keep<T>(made: T): T {
+  kept.push(made)
+  return made
+}
 
 const cases: Record<string, () => Promise<void>> = {
   async 'idle listener'() {
-    await tcp().listen('127.0.0.1')
+    await keep(tcp()).listen('127.0.0.1')
   },
   async 'idle connection'() {
-    const server = await tcp().listen('127.0.0.1')
-    const client = await tcp().connect(server.localAddress!)
-    const peer = await server.accept()
+    const server = await keep(tcp()).listen('127.0.0.1')
+    const client = await keep(tcp()).connect(server.localAddress!)
+    const peer = keep(await server.accept())
     await client.send('hello')
     await peer.recv()
   },
   async 'idle udp'() {
-    const socket = udp()
+    const socket = keep(udp())
     await socket.bind('127.0.0.1')
     await socket.send('to itself', socket.localAddress!)
     await socket.recv()
   },
   async 'pending accept'() {
-    const server = await tcp().listen('127.0.0.1')
+    const server = await keep(tcp()).listen('127.0.0.1')
     waits(server.accept())
   },
   async 'pending recv'() {
-    waits(pair('tcp')[0].recv())
+    waits(keep(pair('tcp'))[0].recv())
   },
   async 'pending send'() {
-    waits(pair('tcp')[0].send(Buffer.alloc(16 << 20)))
+    waits(keep(pair('tcp'))[0].send(Buffer.alloc(16 << 20)))
   },
   async 'pending udp recv'() {
-    const socket = udp()
+    const socket = keep(udp())
     await socket.bind('127.0.0.1')
     waits(socket.recv())
   },
   async 'pending with a deadline'() {
-    pair('tcp')[0].recv(10, { timeout: 50 }).catch((error: { code: string }) => console.log(error.code))
+    keep(pair('tcp'))[0].recv(10, { timeout: 50 }).catch((error: { code: string }) => console.log(error.code))
   },
   async 'unref'() {
-    const [one] = pair('tcp')
+    const [one] = keep(pair('tcp'))
     one.unref()
     waits(one.recv())
   },
   async 'unref while it waits'() {
-    const [one] = pair('tcp')
+    const [one] = keep(pair('tcp'))
     waits(one.recv())
     setImmediate(() => one.unref())
   },
   async 'ref after unref'() {
-    const [one] = pair('tcp')
+    const [one] = keep(pair('tcp'))
     waits(one.unref().ref().unref().ref().recv())
   },
   async 'ref while it waits'() {
-    const [one] = pair('tcp')
+    const [one] = keep(pair('tcp'))
     waits(one.unref().recv())
     one.ref()
   },
   async 'unref of one among two'() {
-    const [one, other] = pair('tcp')
+    const [one, other] = keep(pair('tcp'))
     one.unref()
     waits(one.recv())
     waits(other.recv())
   },
   async 'close of what waits'() {
-    const [one, other] = pair('tcp')
+    const [one, other] = keep(pair('tcp'))
     one.recv().catch((error: { code: string }) => console.log(error.code))
     other.unref()
     other.recv().catch(() => {})
@@ -71,17 +78,17 @@ const cases: Record<string, () => Promise<void>> = {
   async 'abort of what waits'() {
     const signal = AbortSignal.timeout(20)
     const awake = setTimeout(() => {}, 5000) // such a signal keeps nothing alive
-    pair('tcp')[0].recv(10, { signal }).catch((error: { name: string }) => {
+    keep(pair('tcp'))[0].recv(10, { signal }).catch((error: { name: string }) => {
       clearTimeout(awake)
       console.log(error.name)
     })
   },
   async 'stop'() {
-    waits(pair('tcp')[0].recv())
+    waits(keep(pair('tcp'))[0].recv())
     stop()
   },
   async 'traffic, then nothing'() {
-    const [one, other] = pair('tcp')
+    const [one, other] = keep(pair('tcp'))
     const echo = (async () => {
       for await (const data of other) await other.send(data)
     })()

@@ -34,23 +34,23 @@ const loads: Record<string, () => Promise<void>> = {
 }
 
 await loads[process.argv[2] ?? '']!()
-const late = await measure()
-console.log(JSON.stringify({ late, done }))
+console.log(JSON.stringify({ ...await measure(), done }))
 process.exit()
 
-/** The most that a timer of `PERIOD` ms is late, over `DURATION`. */
-function measure(): Promise<number> {
+/** The most that a timer of `PERIOD` ms is late over `DURATION`, and how often it has fired. */
+function measure(): Promise<{ late: number; fired: number }> {
   return new Promise(resolve => {
     const end = performance.now() + DURATION
-    let [worst, last, usage] = [0, performance.now(), process.cpuUsage()]
+    let [late, fired, last, usage] = [0, 0, performance.now(), process.cpuUsage()]
     const timer = setInterval(() => {
       const [now, used] = [performance.now(), process.cpuUsage(usage)]
-      worst = Math.max(worst, Math.min(now - last, (used.user + used.system) / 1000) - PERIOD)
+      late = Math.max(late, Math.min(now - last, (used.user + used.system) / 1000) - PERIOD)
       last = now
+      fired++
       usage = process.cpuUsage()
       if (now < end) return
       clearInterval(timer)
-      resolve(worst)
+      resolve({ late, fired })
     }, PERIOD)
   })
 }

@@ -4,7 +4,7 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
-import * as imported from 'socket2'
+import type * as library from 'socket2'
 import { pair, poll, stop, tcp, udp, type TcpSocket } from 'socket2'
 
 const cases: Record<string, () => Promise<void>> = {
@@ -66,7 +66,7 @@ const cases: Record<string, () => Promise<void>> = {
     for (const [one, other] of [pair('tcp'), await connection()]) {
       other.reset()
       for (let i = 0; i < 3; i++) {
-        await one.send('x').then(() => {}, (error: { code: string }) => console.log(['EPIPE', 'ECONNRESET'].includes(error.code)))
+        await one.send('x').catch((error: { code: string }) => console.log(['EPIPE', 'ECONNRESET'].includes(error.code)))
         await one.send([Buffer.from('x'), Buffer.from('y')]).catch(() => {})
       }
       one.close()
@@ -76,18 +76,18 @@ const cases: Record<string, () => Promise<void>> = {
 
   async 'loading twice'() {
     const require = createRequire(import.meta.url)
-    const load = () => require('socket2') as typeof imported
+    const load = () => require('socket2') as typeof library
     const libraries = [load()]
     console.log(libraries[0]!.tcp === tcp)
     for (let i = 0; i < 3; i++) {
       for (const path of Object.keys(require.cache)) delete require.cache[path]
       libraries.push(load())
     }
-    console.log(new Set(libraries.map(library => library.tcp)).size)
-    const echoed = await Promise.all(libraries.map(async library => {
-      const server = await library.tcp().listen('127.0.0.1')
+    console.log(new Set(libraries.map(({ tcp }) => tcp)).size)
+    const echoed = await Promise.all(libraries.map(async ({ tcp }) => {
+      const server = await tcp().listen('127.0.0.1')
       const accepting = server.accept()
-      const client = await library.tcp().connect(server.localAddress!.address, server.localAddress!.port)
+      const client = await tcp().connect(server.localAddress!.address, server.localAddress!.port)
       const peer = await accepting
       await echo(client as unknown as TcpSocket, peer as unknown as TcpSocket)
       for (const socket of [server, client, peer]) socket.close()
@@ -163,6 +163,18 @@ const cases: Record<string, () => Promise<void>> = {
     other.close()
   },
 
+  /** Sockets made by methods of objects that hold them. */
+  async 'held by an object'() {
+    process.on('warning', warning => console.log(warning.name))
+    const [closed, open] = [Array.from({ length: 100 }, holder), Array.from({ length: 100 }, holder)]
+    const before = openSockets()
+    for (const holder of closed) holder.deref()?.socket.close()
+    await collect()
+    const left = () => [...closed, ...open].filter(holder => holder.deref() !== undefined).length
+    for (let i = 0; i < 100 && left() > 0; i++) await collect()
+    console.log(left(), before - openSockets())
+  },
+
   /** Nothing but the waiting operation refers to the sockets. */
   async 'forgotten, but waited for'() {
     process.on('warning', warning => console.log(warning.name))
@@ -194,6 +206,14 @@ const cases: Record<string, () => Promise<void>> = {
   }
 }
 
+class Holder {
+  readonly socket = udp()
+}
+
+function holder(): WeakRef<Holder> {
+  return new WeakRef(new Holder())
+}
+
 function forget(): void {
   udp()
 }
@@ -210,7 +230,9 @@ function link(fd: string): string {
   }
 }
 
+/** Collects garbage, in a turn of its own: a WeakRef holds what it gave out until the turn ends. */
 async function collect(): Promise<void> {
+  await delay(2)
   ;(globalThis as unknown as { gc(): void }).gc()
   await delay(2)
 }

@@ -14,27 +14,32 @@ let open: TcpSocket[] = []
 let sent = 0
 
 if (how === 'idle') {
-  await tcp().listen('127.0.0.1')
-  parentPort!.postMessage('ready')
+  open = [await tcp().listen('127.0.0.1')]
+  say('ready')
 } else if (how === 'block') {
-  pair('tcp')[0].recv().catch(() => {})
-  parentPort!.postMessage('ready')
+  open = pair('tcp')
+  open[0]!.recv().catch(() => {})
+  say('ready')
   pollSync()
 } else if (how === 'pollSync') {
   const [one, other] = pair('tcp')
   const receiving = one.recv()
   other.trySend('x')
   pollSync(1000)
-  parentPort!.postMessage(String(await receiving))
+  say(String(await receiving))
 } else if (how === 'stop') {
   stop()
   const [one, other] = pair('tcp')
   const receiving = one.recv()
   await other.send('x')
   const polled = await poll(1000)
-  parentPort!.postMessage({ polled, received: String(await receiving) })
+  say({ polled, received: String(await receiving) })
 } else {
   await traffic()
+}
+
+function say(message: unknown): void {
+  parentPort!.postMessage(message, [])
 }
 
 async function traffic(): Promise<void> {
@@ -68,7 +73,7 @@ async function chatter(): Promise<void> {
   open.push(socket)
   const [message, reply] = [Buffer.alloc(1000, 'x'), Buffer.alloc(1000)]
   while (how === 'terminate' || sent < messages) {
-    if (sent++ === 0) parentPort!.postMessage('ready')
+    if (sent++ === 0) say('ready')
     await socket.send(message)
     await socket.recvExact(reply)
   }

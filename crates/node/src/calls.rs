@@ -99,7 +99,8 @@ unsafe fn enter(env: sys::napi_env, info: sys::napi_callback_info, call: Call) -
     let mut result = null_mut();
     // SAFETY: the pointers are to live locals of the sizes named; the data pointer is the environment, see `register`.
     unsafe {
-        if sys::napi_get_cb_info(env, info, &mut count, values.as_mut_ptr(), null_mut(), &mut data) != sys::Status::napi_ok
+        if sys::napi_get_cb_info(env, info, &mut count, values.as_mut_ptr(), null_mut(), &mut data)
+            != sys::Status::napi_ok
         {
             return null_mut();
         }
@@ -125,7 +126,11 @@ impl Arguments {
         let mut value = 0;
         // SAFETY: a value of this call; Node-API checks its type.
         let status = unsafe { sys::napi_get_value_int32(self.env, self.values[index], &mut value) };
-        if status == sys::Status::napi_ok { Ok(value) } else { Err(INVALID) }
+        if status == sys::Status::napi_ok {
+            Ok(value)
+        } else {
+            Err(INVALID)
+        }
     }
 
     #[inline]
@@ -133,7 +138,11 @@ impl Arguments {
         let mut value = 0;
         // SAFETY: a value of this call; Node-API checks its type.
         let status = unsafe { sys::napi_get_value_int64(self.env, self.values[index], &mut value) };
-        if status == sys::Status::napi_ok { usize::try_from(value).map_err(|_| INVALID) } else { Err(INVALID) }
+        if status == sys::Status::napi_ok {
+            usize::try_from(value).map_err(|_| INVALID)
+        } else {
+            Err(INVALID)
+        }
     }
 
     /// The bytes of a Uint8Array, for this call only. A detached one, or one out of the bounds of its buffer, is empty.
@@ -183,7 +192,11 @@ impl Arguments {
         let mut length = 0;
         // SAFETY: a value of this call; Node-API checks its type.
         let status = unsafe { sys::napi_get_array_length(self.env, self.values[index], &mut length) };
-        if status == sys::Status::napi_ok { Ok(length) } else { Err(INVALID) }
+        if status == sys::Status::napi_ok {
+            Ok(length)
+        } else {
+            Err(INVALID)
+        }
     }
 
     /// Puts an address into the Uint8Array that is argument `index`.
@@ -208,9 +221,8 @@ impl Arguments {
 fn memory(env: sys::napi_env, value: sys::napi_value, wanted: i32) -> std::result::Result<(*mut u8, usize), i32> {
     let (mut kind, mut length, mut data) = (0, 0, null_mut());
     // SAFETY: a value of the call in progress; Node-API checks its type, and null pointers ask for nothing.
-    let status = unsafe {
-        sys::napi_get_typedarray_info(env, value, &mut kind, &mut length, &mut data, null_mut(), null_mut())
-    };
+    let status =
+        unsafe { sys::napi_get_typedarray_info(env, value, &mut kind, &mut length, &mut data, null_mut(), null_mut()) };
     if status != sys::Status::napi_ok || kind != wanted {
         return Err(INVALID);
     }
@@ -322,7 +334,11 @@ fn close(environment: &Environment, arguments: &Arguments) -> Outcome {
 
 /// Does something to the socket that argument 0 names.
 #[inline]
-fn attempt<T>(environment: &Environment, arguments: &Arguments, act: impl FnOnce(&Socket) -> io::Result<T>) -> std::result::Result<T, i32> {
+fn attempt<T>(
+    environment: &Environment,
+    arguments: &Arguments,
+    act: impl FnOnce(&Socket) -> io::Result<T>,
+) -> std::result::Result<T, i32> {
     environment.sockets.borrow_mut().attempt(arguments.int(0)?, act)
 }
 

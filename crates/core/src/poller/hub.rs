@@ -140,7 +140,11 @@ impl Hub {
             let mut selector = lock(&self.shared.selector);
             // Someone may have joined while we waited for the lock; who joins later wakes us by the waker.
             if !self.shared.routing.load(Ordering::Acquire) {
-                return if selector.wait(timeout) { selector.take(|token, flags| each(token as u32, flags)) } else { Ok(0) };
+                return if selector.wait(timeout) {
+                    selector.take(|token, flags| each(token as u32, flags))
+                } else {
+                    Ok(0)
+                };
             }
         }
         Ok(user.inbox.take(CAPACITY, timeout, each))

@@ -26,9 +26,9 @@
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub use unix::{SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
-#[cfg(unix)]
 pub(crate) use unix::*;
+#[cfg(unix)]
+pub use unix::{SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
 
 #[cfg(linux)]
 mod linux;
@@ -43,6 +43,6 @@ pub(crate) use bsd::*;
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub use windows::{SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
-#[cfg(windows)]
 pub(crate) use windows::*;
+#[cfg(windows)]
+pub use windows::{SHORT_READ_DRAINS, UNIX_PATH_LENGTH};

@@ -133,7 +133,8 @@ pub(crate) fn pair(kind: Type) -> io::Result<(Socket, Socket)> {
 }
 
 /// The longest path of a unix socket: one byte of the field is for the NUL at its end.
-pub const UNIX_PATH_LENGTH: usize = size_of::<libc::sockaddr_un>() - std::mem::offset_of!(libc::sockaddr_un, sun_path) - 1;
+pub const UNIX_PATH_LENGTH: usize =
+    size_of::<libc::sockaddr_un>() - std::mem::offset_of!(libc::sockaddr_un, sun_path) - 1;
 
 /// What tells a file from another that takes its name.
 #[derive(PartialEq, Eq)]
