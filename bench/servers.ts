@@ -8,6 +8,8 @@ import { inPath, isExecutable, pinned } from './machine.js'
 export interface Server {
   name: string
   command: readonly string[]
+  /** It is told the length of the messages. */
+  told: boolean
 }
 
 export interface Servers {
@@ -25,7 +27,8 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 export async function echoServers(): Promise<Servers> {
   return sorted([
     ['C epoll', await compiled('epoll_echo')],
-    ['socket2', [process.execPath, script('socket2_echo')]],
+    ['socket2', [process.execPath, script('socket2_echo')], true],
+    ['socket2, 64 KiB', [process.execPath, script('socket2_echo')]],
     ['node:net', [process.execPath, script('net_echo')]],
     ['net for await', [process.execPath, script('net_iterate_echo')]],
     ['Bun', installed('@oven', 'bin/bun', [script('bun_echo')])],
@@ -38,18 +41,19 @@ export interface RunningServer {
   port: number
 }
 
-/** Starts a server on its core; it has printed its port. */
-export async function startServer(server: Server): Promise<RunningServer> {
-  const child = await Child.start(server.name, pinned('server', server.command))
+/** Starts a server on its core, for messages of `size` bytes; it has printed its port. */
+export async function startServer(server: Server, size: number): Promise<RunningServer> {
+  const command = server.told ? [...server.command, String(size)] : server.command
+  const child = await Child.start(server.name, pinned('server', command))
   const { port } = await child.line<{ port: number }>(20_000)
   return { child, port }
 }
 
-function sorted(findings: [name: string, finding: Finding][]): Servers {
+function sorted(findings: [name: string, finding: Finding, told?: boolean][]): Servers {
   const servers: Servers = { present: [], leftOut: [] }
-  for (const [name, finding] of findings) {
+  for (const [name, finding, told = false] of findings) {
     if (typeof finding === 'string') servers.leftOut.push(`${name} (${finding})`)
-    else servers.present.push({ name, command: finding })
+    else servers.present.push({ name, command: finding, told })
   }
   return servers
 }

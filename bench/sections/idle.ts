@@ -45,7 +45,7 @@ async function measure(bench: Bench, connections: number, watch: number): Promis
 }
 
 async function watchIdle(server: Server, connections: number, seconds: number): Promise<Sample> {
-  const { child, port } = await startServer(server)
+  const { child, port } = await startServer(server, 64)
   const loads: Load[] = []
   try {
     // The first connections warm the server up; what the second ones add is theirs alone.

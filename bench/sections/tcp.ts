@@ -61,7 +61,7 @@ function measure(bench: Bench, servers: readonly Server[], connections: number, 
 
 /** One server, started for this one measurement: what earlier ones left in its heap and its caches cannot matter. */
 async function echo(server: Server, connections: number, size: number, seconds: number): Promise<Sample> {
-  const { child, port } = await startServer(server)
+  const { child, port } = await startServer(server, size)
   try {
     const load = await Load.start(port, connections, size)
     try {
