@@ -193,12 +193,12 @@ withNames(`closing a socket ends its lookups at once${why}`, t => {
   t.deepEqual(names('closed'), { codes: Array(5).fill('ERR_SOCKET_CLOSED'), released: false })
 })
 
-withNames(`a lookup can be aborted, times out, and a connect can be tried again after that${why}`, t => {
-  const { aborted, timedOut, retried } = names('givenUp') as { aborted: boolean[]; timedOut: object[]; retried: boolean }
+withNames(`a lookup can be aborted and times out, and ends a connect, whose socket is closed then${why}`, t => {
+  const { aborted, timedOut, closed } = names('givenUp') as { aborted: boolean[]; timedOut: object[]; closed: boolean }
   t.deepEqual(aborted, [true, true])
   t.deepEqual(timedOut.map((error) => (error as { code: string }).code), Array(3).fill('ETIMEDOUT'))
   t.deepEqual(timedOut.map((error) => (error as { timeout: number }).timeout), [20, 20, 0])
-  t.true(retried)
+  t.true(closed)
 })
 
 withNames(`a name that does not exist is ENOTFOUND, a service without an answer EAI_AGAIN${why}`, t => {

@@ -2,18 +2,18 @@
  * What sockets that make connections have: listen, accept, connect, shutdown.
  *
  * ```text
- *            listen                  connect              connected, or accepted
- *  listening <----- idle ------------------> connecting -----------------------> connected
- *                    ^  nothing was attempted |      | an attempt failed, timed out or was aborted
- *                    +------------------------+      v
- *                                                  failed      from anywhere: close, to closed
+ *            listen                 connect               connected, or accepted
+ *  listening <----- idle ----------------> connecting --------------------------> connected
+ *                                              |
+ *                                              v  failed, timed out or aborted
+ *                                            closed       from anywhere: close
  * ```
  * A call in another state than it needs changes nothing and rejects with `ERR_SOCKET_BAD_STATE`.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Address, addressFrom, addressSpace, isWildcard } from './address.js'
 import { channels, publish } from './channels.js'
-import { closedError, SocketError, stateError, systemError, timeoutError, typeError } from './errors.js'
+import { closedError, isArgumentError, SocketError, stateError, systemError, timeoutError, typeError } from './errors.js'
 import { checked, remaining } from './guard.js'
 import { immediate, resolve, type Host, type Port } from './lookup.js'
 import type { Link } from './link.js'
@@ -44,7 +44,7 @@ const LAST_RETRY = 1000
 /** What accept fails with although the listener is well: a connection that is gone again, or a system short of something. */
 const TRANSIENT: readonly unknown[] = ['ECONNABORTED', 'EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EPROTO', 'EPERM']
 
-type State = 'idle' | 'connecting' | 'connected' | 'listening' | 'failed' | 'closed'
+type State = 'idle' | 'connecting' | 'connected' | 'listening' | 'closed'
 
 export abstract class ConnectionSocket extends Socket {
   /** @internal */
@@ -98,8 +98,8 @@ export abstract class ConnectionSocket extends Socket {
   }
 
   /**
-   * Connects, to each address of the host in turn until one accepts. A socket whose connect failed can only be closed;
-   * after a name that did not resolve it can try again.
+   * Connects, to each address of the host in turn until one accepts. When that fails, times out or is aborted, the socket is
+   * closed; arguments that are wrong change nothing.
    *
    * Errors: `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ENOENT` (unix), `ENOTFOUND`, `ERR_SOCKET_BAD_PORT`,
    * `ERR_SOCKET_BAD_STATE`, `ERR_SOCKET_CLOSED`. See connect(2).
@@ -112,15 +112,17 @@ export abstract class ConnectionSocket extends Socket {
     const timeout = options.timeout ?? this.timeout
     const deadline = performance.now() + timeout
     if (where instanceof Address) this.ofMyFamily(where, 'address')
-    options.signal?.throwIfAborted()
     const query = { host: where as Host, port: port as Port | undefined, type: this.type, family: this.family }
     const known = where instanceof Address ? where : immediate(query)
     this.state = 'connecting'
     try {
+      options.signal?.throwIfAborted()
       const addresses = known ? [known] : await resolve(query, { ...options, timeout }, this.asker)
       await this.#connectToOneOf(addresses, options, timeout, deadline)
     } catch (error) {
-      if (this.state === 'connecting') this.state = 'idle'
+      if (isArgumentError(error)) this.state = 'idle'
+      // It is of no more use, and who writes `await tcp().connect(…)` has no name by which to close it.
+      else this.close()
       throw error
     }
     publish(channels.connect, () => ({ socket: this }))
@@ -206,7 +208,6 @@ export abstract class ConnectionSocket extends Socket {
         if (this.closed || !(error instanceof SocketError) || error.timeout !== undefined) break
       }
     }
-    if (!this.closed) this.state = 'failed'
     // It is this call that ran out of its time, not the last attempt.
     throw failure instanceof SocketError && failure.timeout !== undefined ? timeoutError('connect', timeout) : failure
   }

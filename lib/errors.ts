@@ -115,6 +115,11 @@ export function unsupported(what: string): SocketError {
 /** A TypeError or RangeError with Node's code. */
 export type ArgumentError = (TypeError | RangeError) & { code: string }
 
+/** Whether an error is the caller's, by a wrong argument. */
+export function isArgumentError(error: unknown): error is ArgumentError {
+  return (error instanceof TypeError || error instanceof RangeError) && /^ERR_/.test((error as Partial<ArgumentError>).code ?? '')
+}
+
 /** The argument has the wrong type. */
 export function typeError(name: string, expected: string, value: unknown): ArgumentError {
   const message = `The "${name}" argument must be ${expected}. Received ${describe(value)}`

@@ -223,7 +223,15 @@ function expire(now: number): boolean {
 
 function restartTimer(starter: Watcher): void {
   clearTimeout(starter.timer)
-  if (starter.timeout <= LONGEST_TIMER) starter.timer = setTimeout(starter.ends, Math.ceil(starter.timeout), 'timeout')
+  if (starter.timeout <= LONGEST_TIMER) starter.timer = setTimeout(expireStarter, Math.ceil(starter.timeout), starter)
+}
+
+function expireStarter(starter: Watcher): void {
+  starter.ends(idle() ? 'idle' : 'timeout')
+}
+
+function idle(): boolean {
+  return state.waiting === 0 && threads === 0
 }
 
 /** Ends the starters when nothing waits; a turn later, since whoever has just gone on may wait again. */
@@ -232,7 +240,7 @@ function checkIdle(): void {
   idleCheck = true
   setImmediate(() => {
     idleCheck = false
-    if (state.waiting > 0 || threads > 0) return
+    if (!idle()) return
     for (const starter of [...starters]) starter.ends('idle')
   })
 }

@@ -27,6 +27,7 @@ if (how === 'idle') {
   other.trySend('x')
   pollSync(1000)
   say(String(await receiving))
+  for (const socket of [one, other]) socket.close()
 } else if (how === 'stop') {
   stop()
   const [one, other] = pair('tcp')
@@ -34,6 +35,7 @@ if (how === 'idle') {
   await other.send('x')
   const polled = await poll(1000)
   say({ polled, received: String(await receiving) })
+  for (const socket of [one, other]) socket.close()
 } else {
   await traffic()
 }

@@ -4,6 +4,7 @@
 mod peers;
 
 use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use peers::*;
 use socket2_core::{error, Credentials, Family, Kind, Socket};
@@ -12,9 +13,11 @@ fn name(socket: &Socket) -> &'static str {
     error::name(error::code(&socket.peer_credentials().unwrap_err()))
 }
 
-/// This process, as a file that it makes says.
+/// This process, as a file that it makes says. Tests run beside each other, so each call has a file of its own.
 fn myself() -> Credentials {
-    let file = std::env::temp_dir().join(format!("credentials-{}", std::process::id()));
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let file = std::env::temp_dir().join(format!("credentials-{}-{call}", std::process::id()));
     std::fs::write(&file, "").unwrap();
     let made = std::fs::metadata(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
