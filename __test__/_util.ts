@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
-import { seqpacket, tcp, type Family, type SeqpacketSocket, type Socket, type TcpSocket } from 'socket2'
+import { pair, seqpacket, start, stop, tcp, type Family, type SeqpacketSocket, type Socket, type TcpSocket } from 'socket2'
 
 /** Closes a socket when the test ends, however it ends. */
 export function closing<T extends Socket>(t: ExecutionContext, socket: T): T {
@@ -52,6 +52,31 @@ export async function seqpacketPair(t: ExecutionContext): Promise<{ client: Seqp
   if (localAddress === null) throw new Error('a listener has an address')
   const client = await closing(t, seqpacket()).connect(localAddress)
   return { client, peer: closing(t, await accepting) }
+}
+
+/** Two connected unix streams. */
+export function streams(t: ExecutionContext): [TcpSocket, TcpSocket] {
+  const [one, other] = pair('tcp')
+  return [closing(t, one), closing(t, other)]
+}
+
+/** A connection between unix sockets, which is made without waiting. */
+export async function unixConnection(t: ExecutionContext): Promise<{ client: TcpSocket; peer: TcpSocket }> {
+  const server = await listener(t, 'unix')
+  const { localAddress } = server
+  if (localAddress === null) throw new Error('a listener has an address')
+  const client = await closing(t, tcp('unix')).connect(localAddress)
+  return { client, peer: closing(t, await server.accept()) }
+}
+
+/** Stops the loop until the test ends. What waits in a stopped loop keeps nothing alive, so an idle timer does. */
+export function stopping(t: ExecutionContext): void {
+  const awake = setInterval(() => {}, 60_000)
+  stop()
+  t.teardown(async () => {
+    clearInterval(awake)
+    await start(0)
+  })
 }
 
 /** How a child process ended, and what it said. */

@@ -37,7 +37,9 @@ test.serial('1,000 clients are served at the same time', async t => {
   t.is(await serving, 1000)
 })
 
-for (const load of ['two tasks', 'many tasks', 'bulk', 'a udp flood', 'connections that come and go']) {
+for (const load of [
+  'two tasks', 'many tasks', 'hundreds of tasks', 'bulk', 'a udp flood', 'a new socket for every datagram', 'connections that come and go'
+]) {
   test.serial(`a timer is not more than 50 ms late beside ${load} at full speed`, async t => {
     const { code, stdout, stderr } = await child(t, 'lateness', [load])
     t.is(code, 0, stderr)

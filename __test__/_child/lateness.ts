@@ -26,6 +26,20 @@ const loads: Record<string, () => Promise<void>> = {
     flood(() => from.send(Buffer.alloc(100), address))
     flood(() => to.recv(Buffer.alloc(200)))
   },
+  async 'hundreds of tasks'() {
+    for (let i = 0; i < 400; i++) exchange(...pair('tcp'), 16384)
+  },
+  async 'a new socket for every datagram'() {
+    const to = udp()
+    await to.bind('127.0.0.1')
+    const address = to.localAddress!
+    flood(() => to.recv(Buffer.alloc(8)))
+    flood(async () => {
+      const from = udp()
+      await from.send('x', address)
+      from.close()
+    })
+  },
   async 'connections that come and go'() {
     const server = await tcp().listen('127.0.0.1')
     flood(async () => (await server.accept()).close())
