@@ -49,6 +49,8 @@ type State = 'idle' | 'connecting' | 'connected' | 'listening' | 'closed'
 export abstract class ConnectionSocket extends Socket {
   /** @internal */
   protected state: State = 'idle'
+  /** Ends the pause of `connections`. */
+  #pausing: AbortController | undefined
 
   /** @internal */
   constructor(making: Making) {
@@ -167,7 +169,7 @@ export abstract class ConnectionSocket extends Socket {
         if (code === 'ERR_SOCKET_CLOSED') return
         if (!TRANSIENT.includes(code)) throw error
         publish(channels.error, () => ({ socket: this, error }))
-        await delay(wait, undefined, { signal: op?.signal }).catch(() => op?.signal?.throwIfAborted())
+        await this.#pause(wait, op?.signal)
         wait = Math.min(wait * 2, LAST_RETRY)
         continue
       }
@@ -175,9 +177,17 @@ export abstract class ConnectionSocket extends Socket {
     }
   }
 
+  /** Waits, unless the socket is closed meanwhile; rejects with the signal's reason. */
+  async #pause(wait: number, signal: AbortSignal | undefined): Promise<void> {
+    this.#pausing = new AbortController()
+    const either = signal ? AbortSignal.any([signal, this.#pausing.signal]) : this.#pausing.signal
+    await delay(wait, undefined, { signal: either }).catch(() => signal?.throwIfAborted())
+  }
+
   /** @internal */
   protected override end(reset: boolean): void {
     this.state = 'closed'
+    this.#pausing?.abort()
     super.end(reset)
   }
 

@@ -117,7 +117,7 @@ export type ArgumentError = (TypeError | RangeError) & { code: string }
 
 /** Whether an error is the caller's, by a wrong argument. */
 export function isArgumentError(error: unknown): error is ArgumentError {
-  return (error instanceof TypeError || error instanceof RangeError) && /^ERR_/.test((error as Partial<ArgumentError>).code ?? '')
+  return (error instanceof TypeError || error instanceof RangeError) && String((error as Partial<ArgumentError>).code).startsWith('ERR_')
 }
 
 /** The argument has the wrong type. */

@@ -39,7 +39,8 @@ async function attempt(title, count, action) {
     if (!(error instanceof Failure)) throw error
     ;[output, ok] = [error.message, false]
   }
-  if (!ok || specs.length > 0) console.log(output)
+  if (specs.length > 0) console.log(output)
+  else if (!ok) console.log(output.replaceAll(/^ +[✔√] .*\n/gm, ''))
   const { passed = 0, failed = 0, skipped = 0 } = count(output, ok)
   total.passed += passed
   total.failed += ok ? 0 : Math.max(1, failed)

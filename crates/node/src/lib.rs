@@ -1,12 +1,15 @@
 //! The Node-API face of `socket2-core`: it translates arguments, numbers and texts, and decides nothing.
 //!
 //! - `environment`: what one JavaScript thread owns: a poller, a table of sockets, the two callbacks into JavaScript.
-//! - `calls`: the hot calls, as raw Node-API functions: integers and typed arrays in, one integer out. The unsafe room.
+//! - `calls`: how the hot calls come in, as raw Node-API functions: integers and typed arrays in, one integer out. The
+//!   unsafe room. What they do is in `poll` and `sockets`.
 //! - `lookup`, `text`: the calls that are not hot, by `#[napi]`.
 
 mod calls;
 mod environment;
 mod lookup;
+mod poll;
+mod sockets;
 mod text;
 
 use napi::bindgen_prelude::*;

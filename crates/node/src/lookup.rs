@@ -39,11 +39,7 @@ pub type AnswerArguments = FnArgs<(u32, String, Vec<u8>, String, String)>;
 #[napi(
     ts_args_type = "deliver: () => void, resolved: (id: number, code: string, records: number[], name: string, service: string) => void"
 )]
-pub fn start(
-    env: Env,
-    deliver: Function<(), ()>,
-    resolved: Function<AnswerArguments, ()>,
-) -> Result<()> {
+pub fn start(env: Env, deliver: Function<(), ()>, resolved: Function<AnswerArguments, ()>) -> Result<()> {
     let deliver = deliver.build_threadsafe_function().callee_handled::<false>().weak::<true>().build()?;
     let resolved = resolved
         .build_threadsafe_function::<Answer>()

@@ -1,0 +1,229 @@
+//! The calls on sockets. Each names its arguments in the order in which JavaScript gives them; the first is the handle.
+
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+
+use socket2_core::address::{self, IP_WIRE_LENGTH};
+use socket2_core::error::{self, INVALID, TOO_MANY_OPEN};
+use socket2_core::options;
+use socket2_core::{Family, Interface, Kind, Membership, Socket};
+
+use crate::calls::{Arguments, Outcome, MOST_BYTES};
+use crate::environment::Environment;
+
+/// The most buffers that one call gathers: what Linux, macOS and FreeBSD take (IOV_MAX).
+const MOST_BUFFERS: usize = 1024;
+
+// open(family, type, protocol)
+pub fn open(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let family = Family::from_number(arguments.int(0)?).ok_or(INVALID)?;
+    let kind = Kind::from_number(arguments.int(1)?).ok_or(INVALID)?;
+    let socket = Socket::open(family, kind, arguments.int(2)?).map_err(|error| error::code(&error))?;
+    insert(environment, socket)
+}
+
+// pair(type, handles)
+pub fn pair(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let kind = Kind::from_number(arguments.int(0)?).ok_or(INVALID)?;
+    let [one, other, ..] = arguments.numbers(1)? else { return Err(INVALID) };
+    let (first, second) = Socket::pair(kind).map_err(|error| error::code(&error))?;
+    *one = insert(environment, first)?;
+    *other = insert(environment, second)?;
+    Ok(0)
+}
+
+fn insert(environment: &Environment, socket: Socket) -> Outcome {
+    environment.sockets.borrow_mut().insert(socket).map_err(|_| TOO_MANY_OPEN)
+}
+
+// close(handle, reset)
+pub fn close(environment: &Environment, arguments: &Arguments) -> Outcome {
+    if let Some(socket) = environment.sockets.borrow_mut().remove(arguments.int(0)?) {
+        if arguments.int(1)? != 0 {
+            socket.reset();
+        }
+    }
+    Ok(0)
+}
+
+/// Does something to the socket that argument 0 names.
+#[inline]
+fn attempt<T>(
+    environment: &Environment,
+    arguments: &Arguments,
+    act: impl FnOnce(&Socket) -> io::Result<T>,
+) -> std::result::Result<T, i32> {
+    environment.sockets.borrow_mut().attempt(arguments.int(0)?, act)
+}
+
+// fd(handle)
+pub fn fd(environment: &Environment, arguments: &Arguments) -> Outcome {
+    attempt(environment, arguments, |socket| Ok(socket.fd() as i32))
+}
+
+// bind(handle, address, flags): 1 what is customary for listeners first, 2 replaces a stale unix path
+pub fn bind(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let address = address::decode(arguments.bytes(1)?).map_err(|error| error::code(&error))?;
+    let flags = arguments.int(2)?;
+    let bind = |socket: &Socket| {
+        if flags & 1 != 0 {
+            socket.set_customary_for_listeners()?;
+        }
+        if flags & 2 != 0 {
+            return socket.bind_replacing_stale(&address);
+        }
+        socket.bind(&address)
+    };
+    attempt(environment, arguments, bind).map(done)
+}
+
+// listen(handle, backlog)
+pub fn listen(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let backlog = arguments.int(1)?;
+    attempt(environment, arguments, |socket| socket.listen(backlog)).map(done)
+}
+
+// connect(handle, address)
+pub fn connect(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let address = address::decode(arguments.bytes(1)?).map_err(|error| error::code(&error))?;
+    attempt(environment, arguments, |socket| socket.connect(&address)).map(done)
+}
+
+// disconnect(handle)
+pub fn disconnect(environment: &Environment, arguments: &Arguments) -> Outcome {
+    attempt(environment, arguments, |socket| socket.disconnect()).map(done)
+}
+
+// takeError(handle)
+pub fn take_error(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let pending = attempt(environment, arguments, |socket| socket.take_error())?;
+    pending.map_or(Ok(0), |error| Err(error::code(&error)))
+}
+
+// accept(handle, address)
+pub fn accept(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let (socket, address) = attempt(environment, arguments, |socket| socket.accept())?;
+    arguments.put_address(1, &address)?;
+    insert(environment, socket)
+}
+
+// recv(handle, into)
+pub fn recv(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let space = arguments.space(1)?;
+    attempt(environment, arguments, |socket| socket.recv(space)).map(count)
+}
+
+// send(handle, data, offset)
+pub fn send(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let data = arguments.bytes_from(1, arguments.offset(2)?)?;
+    attempt(environment, arguments, |socket| socket.send(data)).map(count)
+}
+
+// sendList(handle, list, index, offset)
+pub fn send_list(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let length = arguments.array_length(1)?;
+    let mut skip = arguments.offset(3)?;
+    let mut room = MOST_BYTES;
+    let mut slices = Vec::with_capacity(MOST_BUFFERS.min(length as usize));
+    for place in u32::try_from(arguments.offset(2)?).map_err(|_| INVALID)?..length {
+        let bytes = arguments.element(1, place)?.get(skip..).unwrap_or_default();
+        let bytes = &bytes[..bytes.len().min(room)];
+        (skip, room) = (0, room - bytes.len());
+        slices.push(IoSlice::new(bytes));
+        if slices.len() == MOST_BUFFERS || room == 0 {
+            break;
+        }
+    }
+    attempt(environment, arguments, |socket| socket.send_vectored(&slices)).map(count)
+}
+
+// recvFrom(handle, into, address)
+pub fn recv_from(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let space = arguments.space(1)?;
+    let (bytes, truncated, from) = attempt(environment, arguments, |socket| socket.recv_from(space))?;
+    arguments.put_address(2, &from)?;
+    if truncated {
+        arguments.space(2)?[1].write(1);
+    }
+    Ok(count(bytes))
+}
+
+// sendTo(handle, data, address)
+pub fn send_to(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let data = arguments.bytes(1)?;
+    let address = address::decode(arguments.bytes(2)?).map_err(|error| error::code(&error))?;
+    attempt(environment, arguments, |socket| socket.send_to(data, &address)).map(count)
+}
+
+// shutdown(handle, how)
+pub fn shutdown(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let how = match arguments.int(1)? {
+        0 => Shutdown::Read,
+        1 => Shutdown::Write,
+        _ => Shutdown::Both,
+    };
+    attempt(environment, arguments, |socket| socket.shutdown(how)).map(done)
+}
+
+// localAddress(handle, address)
+pub fn local_address(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let address = attempt(environment, arguments, |socket| socket.local_addr())?;
+    arguments.put_address(1, &address).map(done)
+}
+
+// remoteAddress(handle, address)
+pub fn remote_address(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let address = attempt(environment, arguments, |socket| socket.peer_addr())?;
+    arguments.put_address(1, &address).map(done)
+}
+
+// getOption(handle, id, value)
+pub fn get_option(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let id = arguments.offset(1)?;
+    let value = attempt(environment, arguments, |socket| options::get(socket, id))?;
+    *arguments.numbers(2)?.first_mut().ok_or(INVALID)? = i32::try_from(value).map_err(|_| INVALID)?;
+    Ok(0)
+}
+
+// setOption(handle, id, value)
+pub fn set_option(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let (id, value) = (arguments.offset(1)?, i64::from(arguments.int(2)?));
+    attempt(environment, arguments, |socket| options::set(socket, id, value)).map(done)
+}
+
+// changeGroup(handle, join, addresses, interface): the group, then the one source if any; the interface as text
+pub fn change_group(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let join = arguments.int(1)? != 0;
+    let addresses = arguments.bytes(2)?;
+    let ip = |wire| -> std::result::Result<_, i32> {
+        let address = address::decode(wire).map_err(|error| error::code(&error))?;
+        Ok(address.as_socket().ok_or(INVALID)?.ip())
+    };
+    let group = ip(addresses)?;
+    let source = addresses.get(IP_WIRE_LENGTH..).filter(|rest| !rest.is_empty()).map(ip).transpose()?;
+    // Copied: checked text must not change under us.
+    let interface = String::from_utf8(arguments.bytes(3)?.to_vec()).map_err(|_| INVALID)?;
+    let interface = Interface::parse(&interface).map_err(|error| error::code(&error))?;
+    let membership = Membership { group, source, interface };
+    let change = |socket: &Socket| match join {
+        true => socket.join_group(&membership),
+        false => socket.leave_group(&membership),
+    };
+    attempt(environment, arguments, change).map(done)
+}
+
+// peerCredentials(handle, [pid, uid, gid])
+pub fn peer_credentials(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let [pid, uid, gid, ..] = arguments.numbers(1)? else { return Err(INVALID) };
+    let peer = attempt(environment, arguments, |socket| socket.peer_credentials())?;
+    (*pid, *uid, *gid) = (peer.pid, peer.uid as i32, peer.gid as i32);
+    Ok(0)
+}
+
+fn count(bytes: usize) -> i32 {
+    bytes as i32 // at most MOST_BYTES
+}
+
+fn done<T>(_: T) -> i32 {
+    0
+}
