@@ -344,3 +344,20 @@ test('a unix socket of another type or with nobody behind it refuses datagrams',
   await closing(t, tcp('unix')).listen(`unix:${path}`)
   await t.throwsAsync(closing(t, udp('unix')).send('x', `unix:${path}`, 0), { code: 'EPROTOTYPE' })
 })
+
+test('a send to a name keeps its place before a later one to an address', async t => {
+  const receiver = await closing(t, udp()).bind('127.0.0.1')
+  const { port } = receiver.localAddress!
+  const sender = closing(t, udp())
+  const order: string[] = []
+  await Promise.all([
+    sender.send('by name', 'localhost', port).then(() => order.push('by name')),
+    sender.send('by address', '127.0.0.1', port).then(() => order.push('by address'))
+  ])
+  t.deepEqual(order, ['by name', 'by address'])
+  t.is(String((await receiver.recv()).data), 'by name')
+  t.is(String((await receiver.recv()).data), 'by address')
+  await t.throwsAsync(sender.send('x', 'localhost', port, { timeout: 0 }), { code: 'ETIMEDOUT' })
+  await t.throwsAsync(sender.send('x', 'localhost', 'nosuchservice'), { code: 'EAI_SERVICE' })
+  t.is(await sender.send('still', '127.0.0.1', port), 5)
+})

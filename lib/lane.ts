@@ -93,7 +93,7 @@ export class Lane {
     this.#shortMeansNone = SHORT_READ_DRAINS && this.link.stream
   }
 
-  /** Something was given back, so that there is something to be had without the system. */
+  /** Trying makes sense again, without the system having said so: something was given back, or an obstacle of ours is gone. */
   refill(): void {
     this.ready = true
     if (this.head !== null) defer(this)

@@ -119,7 +119,9 @@ export class UdpSocket extends Socket {
       if (to === undefined || (typeof to === 'object' && to !== null)) return this.#submit(bytes, null, to)
       const address = this.#known(to, port as Port)
       if (address !== null) return this.#submit(bytes, address, op)
-      return this.#lookUpAndSend(bytes, to, port as Port, op)
+      const query = { host: to, port: port as Port, type: this.type, family: this.family }
+      const find = (signal: AbortSignal): Promise<Address> => resolveOne(query, { signal }, this.asker)
+      return this.link.writing.submit(new SendByName(this.link, bytes, find), op, this)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -197,12 +199,6 @@ export class UdpSocket extends Socket {
     const address = immediate({ host, port, type: this.type, family: this.family })
     if (address !== null) this.#last = { host, port, address }
     return address
-  }
-
-  async #lookUpAndSend(bytes: Uint8Array, host: Host, port: Port, op: OperationOptions | undefined): Promise<number> {
-    const address = await resolveOne({ host, port, type: this.type, family: this.family }, op, this.asker)
-    this.assertOpen('send')
-    return await this.#submit(bytes, address, op)
   }
 }
 
@@ -283,7 +279,7 @@ class SendDatagram extends Operation<number> {
 
   readonly #length: number
 
-  constructor(private readonly link: Link, private readonly data: Uint8Array, private readonly to: Address | null) {
+  constructor(protected readonly link: Link, private readonly data: Uint8Array, protected to: Address | null) {
     super()
     this.#length = data.length
   }
@@ -306,5 +302,35 @@ class SendDatagram extends Operation<number> {
 
   override annotate(error: SocketError): void {
     error.bytesSent = 0
+  }
+}
+
+/** A datagram whose receiver's name is looked up first. It keeps its place meanwhile: who sends later goes later. */
+class SendByName extends SendDatagram {
+  readonly #lookup = new AbortController()
+
+  constructor(link: Link, data: Uint8Array, find: (signal: AbortSignal) => Promise<Address>) {
+    super(link, data, null)
+    find(this.#lookup.signal).then(
+      (address) => {
+        this.to = address
+        link.writing.wake(false)
+      },
+      (error: unknown) => {
+        if (!this.#lookup.signal.aborted) this.cancel(() => error)
+      }
+    )
+  }
+
+  override attempt(): boolean {
+    if (this.to !== null) return super.attempt()
+    this.link.writing.ready = false
+    return false
+  }
+
+  /** The answer is of no interest any more, and the way is free for the next. */
+  override release(): void {
+    this.#lookup.abort()
+    this.link.writing.refill()
   }
 }
