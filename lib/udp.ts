@@ -311,15 +311,16 @@ class SendByName extends SendDatagram {
 
   constructor(link: Link, data: Uint8Array, find: (signal: AbortSignal) => Promise<Address>) {
     super(link, data, null)
-    find(this.#lookup.signal).then(
-      (address) => {
-        this.to = address
-        link.writing.wake(false)
-      },
-      (error: unknown) => {
-        if (!this.#lookup.signal.aborted) this.cancel(() => error)
-      }
-    )
+    void this.#lookUp(find)
+  }
+
+  async #lookUp(find: (signal: AbortSignal) => Promise<Address>): Promise<void> {
+    try {
+      this.to = await find(this.#lookup.signal)
+      this.link.writing.wake(false)
+    } catch (error) {
+      if (!this.#lookup.signal.aborted) this.cancel(() => error)
+    }
   }
 
   override attempt(): boolean {
