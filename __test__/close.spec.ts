@@ -223,3 +223,19 @@ function streams(t: ExecutionContext, count: number): [TcpSocket, TcpSocket][] {
 async function microtasks(): Promise<void> {
   for (let i = 0; i < 20; i++) await null
 }
+
+test('a close in the same tick as connect, bind or listen wins, and nothing hangs after it', async t => {
+  for (const family of ['inet', 'unix'] as const) {
+    const server = await listener(t, family)
+    const client = tcp(family)
+    const connecting = client.connect(server.localAddress!)
+    client.close()
+    await t.throwsAsync(connecting, closed)
+    await t.throwsAsync(client.recv(10), closed)
+    await t.throwsAsync(client.send('x'), closed)
+  }
+  const socket = tcp()
+  const binding = socket.bind('127.0.0.1', 0)
+  socket.close()
+  await t.throwsAsync(binding, closed)
+})

@@ -188,3 +188,24 @@ async function fullListener(t: ExecutionContext, family: Family): Promise<{ full
   await closing(t, tcp(family)).connect(address)
   return { full, address }
 }
+
+test('reading the error of a connect that was refused does not hide it from the connect', async t => {
+  const address = await deserted(t, 'inet')
+  const client = tcp()
+  const connecting = client.connect(address)
+  t.is(client.getOption('error'), 'ECONNREFUSED')
+  await t.throwsAsync(connecting, { code: 'ECONNREFUSED' })
+  t.true(client.closed)
+})
+
+test('an abort is an abort, whatever its reason looks like', async t => {
+  const { address } = await fullListener(t, 'inet')
+  const reason = Object.assign(new RangeError('no'), { code: 'ERR_OUT_OF_RANGE' })
+  const abort = new AbortController()
+  const client = tcp()
+  const connecting = client.connect(address, { signal: abort.signal })
+  await turn()
+  abort.abort(reason)
+  t.is(await t.throwsAsync(connecting), reason)
+  t.true(client.closed)
+})

@@ -361,3 +361,18 @@ test('a send to a name keeps its place before a later one to an address', async 
   await t.throwsAsync(sender.send('x', 'localhost', 'nosuchservice'), { code: 'EAI_SERVICE' })
   t.is(await sender.send('still', '127.0.0.1', port), 5)
 })
+
+test.serial('a send that waits for a full unix receiver leaves the processor alone', async t => {
+  const receiver = await closing(t, udp('unix')).bind(`unix:${freshPath(t)}`)
+  const sender = closing(t, udp('unix'))
+  const message = Buffer.alloc(1000)
+  for (;;) if (await sender.send(message, receiver.localAddress!, { timeout: 0 }).then(() => false, () => true)) break
+  const waiting = sender.send('the last one', receiver.localAddress!)
+  const before = process.cpuUsage()
+  const began = performance.now()
+  await t.throwsAsync(closing(t, udp()).recv(1, { timeout: 300 }), { code: 'ETIMEDOUT' })
+  const { user, system } = process.cpuUsage(before)
+  t.true((user + system) / 1000 < (performance.now() - began) / 2, 'half of the time is far more than it takes')
+  for await (const { data } of receiver) if (String(data) === 'the last one') break
+  t.is(await waiting, 12)
+})

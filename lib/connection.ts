@@ -122,7 +122,8 @@ export abstract class ConnectionSocket extends Socket {
       const addresses = known ? [known] : await resolve(query, { ...options, timeout }, this.asker)
       await this.#connectToOneOf(addresses, options, timeout, deadline)
     } catch (error) {
-      if (isArgumentError(error)) this.state = 'idle'
+      const wrong = isArgumentError(error) && !options.signal?.aborted
+      if (wrong && this.state === 'connecting') this.state = 'idle'
       // It is of no more use, and who writes `await tcp().connect(…)` has no name by which to close it.
       else this.close()
       throw error
@@ -210,6 +211,8 @@ export abstract class ConnectionSocket extends Socket {
       try {
         const rest = timeout === 0 || timeout === Infinity ? { ...options, timeout } : remaining(options, deadline)
         await this.link.writing.submit(new Connect(this.link, address), rest)
+        // Connected, and closed by someone who ran before us.
+        if (this.closed) throw closedError('connect')
         this.learnPeer(address)
         this.state = 'connected'
         return
@@ -274,8 +277,8 @@ class Connect extends Operation<void> {
     let code: number
     if (this.#begun) {
       code = native.takeError(handle)
-      // Woken although nothing is decided yet.
-      if (code === 0 && native.remoteAddress(handle, addressSpace) < 0) code = WOULD_BLOCK
+      // Woken although nothing is decided yet; or someone has read the verdict by getOption('error').
+      if (code === 0 && native.remoteAddress(handle, addressSpace) < 0) code = this.link.broken || WOULD_BLOCK
     } else {
       this.#begun = true
       code = native.connect(handle, Address.wire(this.address))

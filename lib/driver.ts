@@ -142,6 +142,7 @@ export function defer(lane: Lane): void {
   lane.deferred = true
   deferred.push(lane)
   if (immediate === undefined) arm()
+  else if (!immediateCounts) balance()
 }
 
 /** Dequeues nothing from now on; what waits goes on waiting, and keeps nothing alive meanwhile. */

@@ -51,6 +51,10 @@ export class Lane {
     if (options !== undefined || timeout !== Infinity) {
       if (!operation.heed(options, timeout)) return promise
     }
+    if (this.link.handle < 0) {
+      operation.fail(() => closedError(operation.syscall))
+      return promise
+    }
     const now = operation.timeout === 0
     // What has become ready may not have been dequeued yet. Who cannot wait for that asks the system itself.
     if (now || loop.stopped) this.ready = true
@@ -104,6 +108,13 @@ export class Lane {
     const first = this.head === operation
     this.#unlink(operation)
     if (first && this.head !== null && this.ready) defer(this)
+  }
+
+  /** The last try of an operation whose time is up: what it waits for may be there and not dequeued yet. Whether it is settled. */
+  lastTry(operation: Operation): boolean {
+    if (this.head !== operation || !operation.attempt()) return false
+    this.remove(operation)
+    return true
   }
 
   /** Those who wait, in their order. */

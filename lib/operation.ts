@@ -87,6 +87,7 @@ export abstract class Operation<T = unknown> {
 
   /** Its time is up. */
   expire(): void {
+    if (this.lane?.lastTry(this)) return
     this.cancel(() => timeoutError(this.syscall, this.timeout))
   }
 

@@ -1,6 +1,7 @@
 /** Reading and setting socket options, by the generated table. */
 import type { Family, SocketType } from './address.js'
 import { rangeError, systemError, typeError, unsupported, valueError } from './errors.js'
+import type { Link } from './link.js'
 import { native, type Handle } from './native.js'
 import { optionTable, type OptionName, type OptionRow, type OptionTypes } from './options.generated.js'
 import { checkInteger } from './validate.js'
@@ -23,9 +24,9 @@ const OFF = -1
 const value = new Int32Array(1)
 
 /** What the system holds for an option. */
-export function readOption(handle: Handle, name: unknown, type: SocketType, family: Family): boolean | number | string | null {
+export function readOption(link: Link, name: unknown, type: SocketType, family: Family): boolean | number | string | null {
   const row = rowOf(name, type, family)
-  const code = native.getOption(handle, row.id, value)
+  const code = native.getOption(link.handle, row.id, value)
   if (code < 0) throw systemError(code, 'getsockopt')
   const held = value[0] as number
   switch (row.kind) {
@@ -34,6 +35,8 @@ export function readOption(handle: Handle, name: unknown, type: SocketType, fami
     case 'millis':
       return held === OFF ? null : held
     case 'error':
+      // Reading takes it away from the system; whoever else has to know it finds it here.
+      if (held !== 0) link.broken = held
       return held === 0 ? null : native.errorName(held)
     default:
       return held

@@ -130,7 +130,9 @@ export abstract class Socket {
   bind(address: Address): Promise<this>
   async bind(host?: Host | Address, port?: Port): Promise<this> {
     this.assertOpen('bind')
-    this.bindNow(await this.local(host, port, 'bind'))
+    const address = await this.local(host, port, 'bind')
+    this.assertOpen('bind')
+    this.bindNow(address)
     return this
   }
 
@@ -142,7 +144,7 @@ export abstract class Socket {
    */
   getOption<Name extends OptionName>(name: Name): OptionTypes[Name] {
     this.assertOpen('getsockopt')
-    return readOption(this.link.handle, name, this.type, this.family) as OptionTypes[Name]
+    return readOption(this.link, name, this.type, this.family) as OptionTypes[Name]
   }
 
   /**

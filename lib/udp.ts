@@ -1,5 +1,5 @@
 /** Datagram sockets: UDP, unix datagrams, and raw IP packets. */
-import { setTimeout } from 'node:timers'
+import { clearTimeout, setTimeout } from 'node:timers'
 import { Address, addressFrom, addressSpace, unixAddress, type Family, type Protocol } from './address.js'
 import { systemError, valueError, type SocketError } from './errors.js'
 import { changeGroup, type GroupOptions } from './group.js'
@@ -278,6 +278,7 @@ class SendDatagram extends Operation<number> {
   }
 
   readonly #length: number
+  #retry: NodeJS.Timeout | undefined
 
   constructor(protected readonly link: Link, private readonly data: Uint8Array, protected to: Address | null) {
     super()
@@ -286,6 +287,10 @@ class SendDatagram extends Operation<number> {
 
   attempt(): boolean {
     const { link, data, to } = this
+    if (this.#retry !== undefined) {
+      link.writing.ready = false
+      return false
+    }
     if (data.length !== this.#length) {
       return this.fail(() => valueError('data', 'was detached or resized while the operation waited', data))
     }
@@ -296,8 +301,20 @@ class SendDatagram extends Operation<number> {
     }
     if (count !== WOULD_BLOCK) return this.fail(() => systemError(count, this.syscall, to))
     link.writing.blocked()
-    if (to?.family === 'unix') setTimeout(() => link.writing.wake(false), UNIX_RETRY).unref()
+    if (to?.family === 'unix') this.#retryLater()
     return false
+  }
+
+  /** Until then it is not tried: each vain try makes the system report that the socket is writable. */
+  #retryLater(): void {
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined
+      this.link.writing.wake(false)
+    }, UNIX_RETRY).unref()
+  }
+
+  override release(): void {
+    clearTimeout(this.#retry)
   }
 
   override annotate(error: SocketError): void {
@@ -331,6 +348,7 @@ class SendByName extends SendDatagram {
 
   /** The answer is of no interest any more, and the way is free for the next. */
   override release(): void {
+    super.release()
     this.#lookup.abort()
     this.link.writing.refill()
   }

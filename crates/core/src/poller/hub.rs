@@ -1,25 +1,26 @@
 //! One poll, its thread, and those who use it.
 //!
-//! With one user the poll goes back and forth between the thread and that user:
+//! With one user the poll goes back and forth between the thread and that user. As soon as there are two it stays with the
+//! thread, which puts each event into the inbox of the user that owns the socket. So a user that is busy, blocked or gone
+//! never delays another.
 //!
 //! ```text
-//!            give                     events: deliver
-//!    User ----------> Thread ---------------------------> User
-//!     ^                 |  take (wakes the thread)          |
-//!     +-----------------+                       Stopped <---+-- from anywhere, for good
+//!             give                   events: deliver
+//!     User ----------> Thread ----------------------------> User
+//!      ^                 |  take (wakes the thread)
+//!      +-----------------+
+//!     either ---- a second user joins ----> Routing, for good; Stopped from anywhere
 //! ```
 //!
-//! As soon as there are two it stays with the thread, which puts each event into the inbox of the user that owns the
-//! socket. So a user that is busy, blocked or gone never delays another.
-//!
-//! The atomic decides who may poll. The mutex around the selector bridges the moment in which a thread that has lost the
-//! poll is still on its way out of it, and makes the passage from one way to the other a single step.
+//! One atomic says which it is, so that each passage is one compare-and-swap, and whoever loses it looks again. The mutex
+//! around the selector bridges the moment in which a thread that has lost the poll is still on its way out of it; who
+//! needs both locks takes the selector's first, then the users'.
 
 use std::collections::HashMap;
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
@@ -31,7 +32,8 @@ use super::selector::{Flags, Selector, CAPACITY};
 
 const USER: u8 = 0;
 const THREAD: u8 = 1;
-const STOPPED: u8 = 2;
+const ROUTING: u8 = 2;
+const STOPPED: u8 = 3;
 
 /// The handles of polls for which the system has no number.
 static NEXT_HANDLE: AtomicI64 = AtomicI64::new(1);
@@ -47,8 +49,6 @@ pub(super) struct User {
 
 struct Shared {
     owner: AtomicU8,
-    /// There is, or was, more than one user.
-    routing: AtomicBool,
     /// How many wait for the selector to begin routing. Nobody else may take its lock meanwhile: locks are not fair.
     joining: AtomicUsize,
     selector: Mutex<Selector>,
@@ -72,7 +72,6 @@ impl Hub {
         let handle = selector.handle().unwrap_or_else(|| NEXT_HANDLE.fetch_add(1, Ordering::Relaxed));
         let shared = Shared {
             owner: AtomicU8::new(USER),
-            routing: AtomicBool::new(false),
             joining: AtomicUsize::new(0),
             selector: Mutex::new(selector),
             waker,
@@ -102,28 +101,22 @@ impl Hub {
 
     /// Lets the thread wait for this user. An error when the thread cannot be started: the user keeps the poll.
     pub(super) fn give(&self, user: &User) -> io::Result<()> {
-        if self.shared.routing.load(Ordering::Acquire) {
-            if user.inbox.begin_waiting() {
-                (user.deliver)();
-            }
-            return Ok(());
-        }
         let thread = self.thread()?;
-        self.shared.pass(USER, THREAD);
-        thread.unpark();
+        if self.shared.pass(USER, THREAD) {
+            thread.unpark();
+        } else if self.shared.is(ROUTING) && user.inbox.begin_waiting() {
+            (user.deliver)();
+        }
         Ok(())
     }
 
     /// Takes the poll back. `false`: it was handed over already, so a delivery is on its way or has been made.
     pub(super) fn take(&self, user: &User) -> io::Result<bool> {
-        if self.shared.routing.load(Ordering::Acquire) {
-            return Ok(user.inbox.stop_waiting());
-        }
-        let took = self.shared.pass(THREAD, USER);
-        if took {
+        if self.shared.pass(THREAD, USER) {
             self.shared.waker.wake()?;
+            return Ok(true);
         }
-        Ok(took)
+        Ok(self.shared.is(ROUTING) && user.inbox.stop_waiting())
     }
 
     /// Hands out what is ready for this user.
@@ -133,42 +126,52 @@ impl Hub {
         timeout: Option<Duration>,
         mut each: impl FnMut(u32, Flags),
     ) -> io::Result<usize> {
-        if !self.shared.routing.load(Ordering::Acquire) {
-            if self.shared.owner.load(Ordering::Acquire) != USER || self.shared.is_joined() {
+        if self.shared.is(USER) {
+            if self.shared.is_joined() {
                 return Ok(0);
             }
             let mut selector = lock(&self.shared.selector);
             // Someone may have joined while we waited for the lock; who joins later wakes us by the waker.
-            if !self.shared.routing.load(Ordering::Acquire) {
-                return if selector.wait(timeout) {
-                    selector.take(|token, flags| each(token as u32, flags))
-                } else {
-                    Ok(0)
-                };
+            if self.shared.is(USER) {
+                let ready = selector.wait(timeout);
+                return if ready { selector.take(|token, flags| each(token as u32, flags)) } else { Ok(0) };
             }
         }
-        Ok(user.inbox.take(CAPACITY, timeout, each))
+        if self.shared.is(ROUTING) {
+            return Ok(user.inbox.take(CAPACITY, timeout, each));
+        }
+        Ok(0)
     }
 
     fn begin_routing(&self, newcomer: u32) -> io::Result<()> {
         let shared = &self.shared;
         let thread = self.thread()?;
-        if shared.routing.load(Ordering::Acquire) {
+        if shared.is(ROUTING) {
             return Ok(());
         }
         shared.joining.fetch_add(1, Ordering::AcqRel);
         // Ends the wait of whoever polls, who holds the lock meanwhile. Waking can fail only where the poll itself is broken.
         let _ = shared.waker.wake();
         let selector = lock(&shared.selector);
-        if !shared.routing.load(Ordering::Acquire) {
-            let waits = shared.owner.swap(THREAD, Ordering::AcqRel) == THREAD;
-            for (id, user) in lock(&shared.users).iter() {
-                if waits && *id != newcomer {
+        let users = lock(&shared.users);
+        loop {
+            let owner = shared.owner.load(Ordering::Acquire);
+            if owner != USER && owner != THREAD {
+                break;
+            }
+            // Nobody looks at an inbox before the passage, so whether its user waits is settled before it.
+            for (_, user) in users.iter().filter(|(id, _)| **id != newcomer) {
+                if owner == THREAD {
                     user.inbox.begin_waiting();
+                } else {
+                    user.inbox.stop_waiting();
                 }
             }
-            shared.routing.store(true, Ordering::Release);
+            if shared.pass(owner, ROUTING) {
+                break;
+            }
         }
+        drop(users);
         shared.joining.fetch_sub(1, Ordering::AcqRel);
         drop(selector);
         thread.unpark();
@@ -204,6 +207,10 @@ impl Shared {
         self.owner.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
+    fn is(&self, owner: u8) -> bool {
+        self.owner.load(Ordering::Acquire) == owner
+    }
+
     fn is_joined(&self) -> bool {
         self.joining.load(Ordering::Acquire) > 0
     }
@@ -212,13 +219,24 @@ impl Shared {
     fn turn(&self) {
         let mut selector = lock(&self.selector);
         let ready = selector.wait(None);
-        if self.routing.load(Ordering::Acquire) {
+        if self.is(ROUTING) {
             if ready {
                 self.route(&mut selector);
             }
-        } else if ready && self.pass(THREAD, USER) {
-            drop(selector);
-            self.deliver_to_all();
+        } else if ready {
+            self.hand_over(Some(selector));
+        }
+    }
+
+    /// Passes the poll to its user, and tells it. A user that sees the passage finds the delivery made before it can leave.
+    fn hand_over(&self, selector: Option<MutexGuard<'_, Selector>>) {
+        let users = lock(&self.users);
+        let passed = self.pass(THREAD, USER);
+        drop(selector);
+        if passed {
+            for user in users.values() {
+                (user.deliver)();
+            }
         }
     }
 
@@ -236,15 +254,9 @@ impl Shared {
         });
         if taken.is_err() {
             // The poll is broken, and trying again at once would only burn the processor.
-            self.pass(THREAD, STOPPED);
+            self.pass(ROUTING, STOPPED);
         }
         for user in told.iter().filter_map(|id| users.get(id)) {
-            (user.deliver)();
-        }
-    }
-
-    fn deliver_to_all(&self) {
-        for user in lock(&self.users).values() {
             (user.deliver)();
         }
     }
@@ -262,8 +274,8 @@ fn run(shared: &Shared) {
             _ => {
                 // A panic in here is a bug of ours or of the selector. The standard hook has reported it; the user gets
                 // the poll, and meets whatever state it is in as an error of its own.
-                if catch_unwind(AssertUnwindSafe(|| shared.turn())).is_err() && shared.pass(THREAD, USER) {
-                    shared.deliver_to_all();
+                if catch_unwind(AssertUnwindSafe(|| shared.turn())).is_err() {
+                    shared.hand_over(None);
                 }
             }
         }
