@@ -155,15 +155,19 @@ test('a name is looked up, and one of its addresses connected', async t => {
   t.is(client.remoteAddress!.toString(), server.localAddress!.toString())
 })
 
-test('each address of a name is tried in turn, until one accepts; when none does the last error is told', async t => {
+// Other systems have no view of the file system for one process alone, and some do not permit it.
+const mayMount = spawnSync('unshare', ['-rm', 'mount', '--bind', '/etc/hosts', '/etc/hosts']).status === 0
+const withNames = mayMount ? test : test.skip
+const why = mayMount ? '' : ' (skipped: this system permits no mount namespace)'
+
+withNames(`each address of a name is tried in turn, until one accepts; when none does the last error is told${why}`, async t => {
   const file = join(dirname(freshPath(t)), 'hosts')
   writeFileSync(file, ['127.0.0.1', '127.0.0.2', '127.0.0.3'].map(address => `${address} several.test\n`).join(''))
   const script = fileURLToPath(new URL('_child/several-addresses.js', import.meta.url))
   // A name with several addresses, for one process alone: its own view of the file system.
-  const command = 'mount --bind "$1" /etc/hosts || exit 77; exec "$0" "$2"'
-  const { error, status, stdout, stderr } = spawnSync('unshare', ['-rm', 'sh', '-c', command, process.execPath, file, script], { encoding: 'utf8' })
-  // Other systems have no such view, and some do not permit it.
-  if (error !== undefined || status === 77 || stderr.startsWith('unshare:')) return t.pass()
+  const command = 'mount --bind "$1" /etc/hosts && exec "$0" "$2"'
+  const { error, stdout, stderr } = spawnSync('unshare', ['-rm', 'sh', '-c', command, process.execPath, file, script], { encoding: 'utf8' })
+  t.is(error, undefined)
   t.is(stderr, '')
   t.deepEqual(JSON.parse(stdout), { count: 3, found: true, heard: 'hello', extra: 'ETIMEDOUT', failure: 'connect ECONNREFUSED the last' })
 })

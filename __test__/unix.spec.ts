@@ -1,5 +1,5 @@
 // Unix stream sockets: paths and their files, and names without files.
-import { execFile, spawn } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, lstatSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { createConnection, createServer } from 'node:net'
@@ -137,12 +137,15 @@ linux('an empty path asks for any free abstract name', async t => {
   await t.notThrowsAsync(closing(t, tcp('unix')).connect(server.localAddress!))
 })
 
-linux('a message that carries descriptors does not hide what follows it', async t => {
+const python = spawnSync('python3', ['--version']).status === 0
+const withPython = process.platform === 'linux' && python ? test : test.skip
+
+withPython(`a message that carries descriptors does not hide what follows it${python ? '' : ' (skipped: no python3 to send them with)'}`, async t => {
   const server = await listener(t, 'unix')
   const sender = spawn('python3', ['-c', DESCRIPTORS, server.localAddress!.path!], { stdio: ['pipe', 'ignore', 'inherit'] })
   t.teardown(() => sender.kill('SIGKILL'))
   const [failure] = await Promise.race([once(sender, 'error'), server.accept().then(peer => [peer])])
-  if (failure instanceof Error) return t.pass('there is no python to send descriptors with')
+  if (failure instanceof Error) throw failure
   const peer = closing(t, failure as TcpSocket)
   const receiving = peer.recvExact(8)
   await turn()
