@@ -276,9 +276,9 @@ class Connect extends Operation<void> {
     const { handle, writing } = this.link
     let code: number
     if (this.#begun) {
-      code = native.takeError(handle)
-      // Woken although nothing is decided yet; or someone has read the verdict by getOption('error').
-      if (code === 0 && native.remoteAddress(handle, addressSpace) < 0) code = this.link.broken || WOULD_BLOCK
+      code = native.verdict(handle)
+      // Someone may have read it by getOption('error').
+      if (code === WOULD_BLOCK && this.link.broken !== 0) code = this.link.broken
     } else {
       this.#begun = true
       code = native.connect(handle, Address.wire(this.address))

@@ -44,11 +44,11 @@ export interface Native {
   /** Binds; `flags`: 1 sets what is customary for listeners on this system first, 2 replaces a unix path nobody listens at. */
   bind(handle: Handle, address: Uint8Array, flags: number): number
   listen(handle: Handle, backlog: number): number
-  /** 0: connected at once; WOULD_BLOCK: under way, writable when it is decided, then `takeError` has the verdict. */
+  /** 0: connected at once; WOULD_BLOCK: under way, writable when it is decided, then `verdict` has the outcome. */
   connect(handle: Handle, address: Uint8Array): number
   disconnect(handle: Handle): number
-  /** SO_ERROR, cleared by reading: 0 or a negative error number. */
-  takeError(handle: Handle): number
+  /** How the connect under way has ended: 0 when it is connected, WOULD_BLOCK while it is not decided. */
+  verdict(handle: Handle): number
   /** A new handle, with the peer's address written to `address`. */
   accept(handle: Handle, address: Uint8Array): Handle
   recv(handle: Handle, into: Uint8Array): number

@@ -96,6 +96,19 @@ pub fn set(socket: &Socket, id: usize, value: i64) -> io::Result<()> {
     }
 }
 
+/// Gives a fresh socket the options of another one, as far as it has them.
+pub(crate) fn copy(from: &socket2::Socket, to: &socket2::Socket) -> io::Result<()> {
+    for Row { get, set, .. } in TABLE {
+        if let (Some(set), Ok(value)) = (set, get(from)) {
+            if get(to).is_ok_and(|held| held != value) {
+                // What cannot be set now has become as it is by what the socket went through, not by its owner.
+                let _ = set(to, value);
+            }
+        }
+    }
+    Ok(())
+}
+
 fn row(id: usize) -> io::Result<&'static Row> {
     TABLE.get(id).ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }

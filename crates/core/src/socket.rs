@@ -3,17 +3,17 @@
 //! Every call does what the system can do at once. `WouldBlock` means that it would have to wait; the poller this socket
 //! is watched by ([`Socket::watch`]) then reports when to try again. EINTR never comes out.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
 use mio::{Registry, Token};
 use socket2::{Domain, Protocol, SockAddr, Type};
 
 use crate::bound::{remove_stale, BoundPath};
-use crate::sys;
+use crate::{options, sys};
 
 /// The address family of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,12 @@ pub struct Socket {
     path: OnceCell<BoundPath>,
     source: sys::Source,
     kind: Kind,
+    protocol: Option<Protocol>,
     watched: bool,
+    /// The port that `bind` gave it; 0 for none, also where addresses have no ports.
+    port: Cell<u16>,
+    /// An attempt to connect has failed.
+    spent: Cell<bool>,
 }
 
 impl Socket {
@@ -99,7 +104,7 @@ impl Socket {
     pub fn open(family: Family, kind: Kind, protocol: i32) -> io::Result<Socket> {
         let protocol = (protocol != 0).then(|| Protocol::from(protocol));
         let socket = sys::open(family.domain(), kind.socket_type(), protocol)?;
-        Ok(Socket::new(socket, kind))
+        Ok(Socket { protocol, ..Socket::new(socket, kind) })
     }
 
     /// Makes two unix sockets that are connected to each other.
@@ -112,7 +117,15 @@ impl Socket {
     }
 
     fn new(socket: socket2::Socket, kind: Kind) -> Socket {
-        Socket { source: sys::Source::new(socket), kind, watched: false, path: OnceCell::new() }
+        Socket {
+            path: OnceCell::new(),
+            source: sys::Source::new(socket),
+            kind,
+            protocol: None,
+            watched: false,
+            port: Cell::new(0),
+            spent: Cell::new(false),
+        }
     }
 
     /// Gives the socket a local address. A unix path that this makes is removed when the socket is closed.
@@ -121,6 +134,7 @@ impl Socket {
     /// `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, and `EINVAL` when it has one already.
     pub fn bind(&self, address: &SockAddr) -> io::Result<()> {
         self.source.get().bind(address)?;
+        self.port.set(port_of(&self.local_addr()?));
         if let Some(path) = BoundPath::of(address) {
             let _ = self.path.set(path);
         }
@@ -150,13 +164,77 @@ impl Socket {
 
     /// Starts to connect; for datagrams: sets the peer.
     ///
-    /// `Ok` is connected. `WouldBlock` is under way: once the poller says writable, [`Socket::take_error`] has the verdict.
+    /// `Ok` is connected. `WouldBlock` is under way: once the poller says writable, [`Socket::verdict`] has the outcome.
     /// Calling connect again would start a second attempt.
+    ///
+    /// After an attempt that failed, most systems refuse that descriptor any other; the socket then gets a fresh one, with
+    /// the options and the local address of the old one.
     ///
     /// # Errors
     /// `ECONNREFUSED` also when a unix listener's backlog is full: see `sys::connect`.
-    pub fn connect(&self, address: &SockAddr) -> io::Result<()> {
-        self.source.try_io(|socket| sys::connect(socket, address))
+    pub fn connect(&mut self, address: &SockAddr) -> io::Result<()> {
+        if self.spent.get() && !address.is_unix() {
+            if sys::CONNECTS_AGAIN {
+                self.rebind()?;
+            } else {
+                self.renew(address.domain())?;
+            }
+        }
+        self.decided(self.source.try_io(|socket| sys::connect(socket, address)))
+    }
+
+    /// How the attempt to connect that is under way has ended; `WouldBlock` while it has not.
+    pub fn verdict(&self) -> io::Result<()> {
+        self.decided(self.source.try_io(|socket| match socket.take_error()? {
+            Some(error) => Err(error),
+            // Woken although nothing is decided. Inside of `try_io` that arms the watch again.
+            None => socket.peer_addr().map(drop).map_err(|_| io::ErrorKind::WouldBlock.into()),
+        }))
+    }
+
+    fn decided(&self, outcome: io::Result<()>) -> io::Result<()> {
+        let failed = outcome.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock);
+        if failed && self.kind == Kind::Stream {
+            self.spent.set(true);
+        }
+        outcome
+    }
+
+    /// Puts a fresh descriptor in the place of this one, which may be bound but not connected.
+    #[doc(hidden)] // public for the test of it: Linux, where most tests run, has no need of it
+    pub fn renew(&mut self, domain: Domain) -> io::Result<()> {
+        let place = self.place()?;
+        let fresh = sys::open(domain, self.kind.socket_type(), self.protocol)?;
+        self.with(|old| options::copy(old, &fresh))?;
+        // This closes the old one: its watch ends, and its address is free.
+        self.source = sys::Source::new(fresh);
+        self.watched = false;
+        self.spent.set(false);
+        place.map_or(Ok(()), |place| self.source.get().bind(&place.into()))
+    }
+
+    /// Linux lets go of a port of its own choice when an attempt fails, though it goes on naming it; whoever bound the
+    /// socket expects it to stay.
+    fn rebind(&self) -> io::Result<()> {
+        let bound = self.place()?.map_or(Ok(()), |place| self.source.get().bind(&place.into()));
+        match bound {
+            // It has the port still, being one that was asked for by number.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Where `bind` has put it, if it has.
+    fn place(&self) -> io::Result<Option<SocketAddr>> {
+        // Windows knows no address of an unbound socket.
+        if self.port.get() == 0 {
+            return Ok(None);
+        }
+        let mut place = self.local_addr()?.as_socket();
+        if let Some(place) = &mut place {
+            place.set_port(self.port.get());
+        }
+        Ok(place)
     }
 
     /// Takes the peer away from a datagram socket, which keeps its local port and can be connected anew.
@@ -174,11 +252,6 @@ impl Socket {
                 _ => Ok(()),
             }
         })
-    }
-
-    /// The error that waits in the socket (SO_ERROR), which reading takes away. On Windows it stays.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.source.get().take_error()
     }
 
     /// Takes one connection off the backlog, with the address of its peer.
@@ -302,6 +375,10 @@ impl Socket {
             }
         })
     }
+}
+
+fn port_of(address: &SockAddr) -> u16 {
+    address.as_socket().map_or(0, |address| address.port())
 }
 
 /// What of a list one call can take. More than this is an error on most systems rather than a short count: EMSGSIZE for

@@ -83,7 +83,7 @@ impl Table {
     /// so that the poller reports when to try again; watching reports what is ready at that moment too, so nothing that
     /// comes in between is missed.
     #[inline]
-    pub fn attempt<T>(&mut self, handle: i32, act: impl FnOnce(&Socket) -> io::Result<T>) -> Result<T, i32> {
+    pub fn attempt<T>(&mut self, handle: i32, act: impl FnOnce(&mut Socket) -> io::Result<T>) -> Result<T, i32> {
         let entry = match self.entries.get_mut(index(handle)) {
             Some(entry) if entry.generation == handle as u32 >> INDEX_BITS => entry,
             _ => return Err(BAD_HANDLE),

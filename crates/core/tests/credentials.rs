@@ -64,7 +64,7 @@ fn without_a_peer_or_one_the_system_knows_there_are_none() {
     assert_eq!(name(&Socket::open(Family::Unix, Kind::Stream, 0).unwrap()), "ENOTCONN");
     assert_eq!(name(&listener(Family::Unix, Kind::Stream)), "ENOTCONN");
     assert_eq!(name(&connected(Family::Inet, Kind::Stream).0), "ENOTCONN");
-    let (receiver, sender) = (bound(Family::Unix, Kind::Datagram), bound(Family::Unix, Kind::Datagram));
+    let (receiver, mut sender) = (bound(Family::Unix, Kind::Datagram), bound(Family::Unix, Kind::Datagram));
     sender.connect(&receiver.local_addr().unwrap()).unwrap();
     assert_eq!(name(&sender), "ENOTCONN");
 }

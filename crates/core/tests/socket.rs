@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use mio::{Events, Poll, Token};
 use peers::*;
-use socket2_core::{error, Family, Kind, Socket};
+use socket2::Domain;
+use socket2_core::{error, options, Family, Kind, Socket};
 
 const INET: [Family; 2] = [Family::Inet, Family::Inet6];
 
@@ -70,13 +71,43 @@ fn what_would_have_to_wait_says_so() {
 }
 
 #[test]
-fn a_connect_that_takes_time_is_under_way_and_so_error_has_the_verdict() {
+fn a_connect_that_takes_time_is_under_way_and_then_has_a_verdict() {
     for family in INET {
         let closed = bound(family, Kind::Stream); // bound, but nobody listens
         let mut client = Socket::open(family, Kind::Stream, 0).unwrap();
         let error = connect(&mut client, &closed.local_addr().unwrap()).unwrap_err();
         assert_eq!(name(&error), "ECONNREFUSED");
-        assert!(client.take_error().unwrap().is_none(), "reading takes it away");
+    }
+}
+
+#[test]
+fn a_socket_can_connect_after_an_attempt_that_failed() {
+    for family in INET {
+        let closed = bound(family, Kind::Stream);
+        let mut listener = listener(family, Kind::Stream);
+        let mut client = bound(family, Kind::Stream);
+        let place = client.local_addr().unwrap();
+        assert_eq!(name(&connect(&mut client, &closed.local_addr().unwrap()).unwrap_err()), "ECONNREFUSED");
+        connect(&mut client, &listener.local_addr().unwrap()).unwrap();
+        let (_server, peer) = until(&mut listener, |listener| listener.accept()).unwrap();
+        assert_eq!(peer.as_socket(), place.as_socket());
+    }
+}
+
+#[test]
+fn a_fresh_descriptor_has_the_options_and_the_address_of_the_old_one() {
+    let id = |name| options::TABLE.iter().position(|row| row.name == name).unwrap();
+    for (family, domain) in INET.into_iter().zip([Domain::IPV4, Domain::IPV6]) {
+        let mut socket = bound(family, Kind::Stream);
+        options::set(&socket, id("noDelay"), 1).unwrap();
+        options::set(&socket, id("keepAlive"), 1).unwrap();
+        options::set(&socket, id("linger"), 3000).unwrap();
+        let place = socket.local_addr().unwrap();
+        socket.renew(domain).unwrap();
+        assert_eq!(socket.local_addr().unwrap().as_socket(), place.as_socket());
+        for (option, value) in [("noDelay", 1), ("keepAlive", 1), ("linger", 3000)] {
+            assert_eq!(options::get(&socket, id(option)).unwrap(), value, "{option}");
+        }
     }
 }
 
@@ -88,7 +119,7 @@ fn a_unix_listener_with_a_full_backlog_refuses() {
     let address = listener.local_addr().unwrap();
     let mut waiting = Vec::new();
     loop {
-        let client = Socket::open(Family::Unix, Kind::Stream, 0).unwrap();
+        let mut client = Socket::open(Family::Unix, Kind::Stream, 0).unwrap();
         match client.connect(&address) {
             Ok(()) => waiting.push(client),
             Err(error) => {
@@ -284,10 +315,10 @@ fn errors_come_out_with_their_codes() {
 fn a_unix_path_that_is_there_is_in_use_and_one_that_is_not_does_not_exist() {
     let path = std::env::temp_dir().join(format!("socket2-core-{}.sock", std::process::id()));
     let address = socket2_core::SockAddr::unix(&path).unwrap();
-    let socket = Socket::open(Family::Unix, Kind::Stream, 0).unwrap();
+    let mut socket = Socket::open(Family::Unix, Kind::Stream, 0).unwrap();
     assert_eq!(name(&socket.connect(&address).unwrap_err()), "ENOENT");
     socket.bind(&address).unwrap();
-    let second = Socket::open(Family::Unix, Kind::Stream, 0).unwrap();
+    let mut second = Socket::open(Family::Unix, Kind::Stream, 0).unwrap();
     assert_eq!(name(&second.bind(&address).unwrap_err()), "EADDRINUSE");
     assert_eq!(name(&second.connect(&address).unwrap_err()), "ECONNREFUSED");
     assert_eq!(socket.local_addr().unwrap().as_pathname(), Some(&*path));

@@ -49,7 +49,7 @@ calls! {
     "pollerHandle" => poll::poller_handle, "sharePoller" => poll::share_poller, "keepAlive" => keep_alive,
     "open" => sockets::open, "pair" => sockets::pair, "close" => sockets::close, "fd" => sockets::fd,
     "bind" => sockets::bind, "listen" => sockets::listen, "accept" => sockets::accept,
-    "connect" => sockets::connect, "disconnect" => sockets::disconnect, "takeError" => sockets::take_error,
+    "connect" => sockets::connect, "disconnect" => sockets::disconnect, "verdict" => sockets::verdict,
     "recv" => sockets::recv, "recvFrom" => sockets::recv_from,
     "send" => sockets::send, "sendTo" => sockets::send_to, "sendList" => sockets::send_list,
     "shutdown" => sockets::shutdown,

@@ -51,7 +51,7 @@ pub fn close(environment: &Environment, arguments: &Arguments) -> Outcome {
 fn attempt<T>(
     environment: &Environment,
     arguments: &Arguments,
-    act: impl FnOnce(&Socket) -> io::Result<T>,
+    act: impl FnOnce(&mut Socket) -> io::Result<T>,
 ) -> std::result::Result<T, i32> {
     environment.sockets.borrow_mut().attempt(arguments.int(0)?, act)
 }
@@ -65,7 +65,7 @@ pub fn fd(environment: &Environment, arguments: &Arguments) -> Outcome {
 pub fn bind(environment: &Environment, arguments: &Arguments) -> Outcome {
     let address = address::decode(arguments.bytes(1)?).map_err(|error| error::code(&error))?;
     let flags = arguments.int(2)?;
-    let bind = |socket: &Socket| {
+    let bind = |socket: &mut Socket| {
         if flags & 1 != 0 {
             socket.set_customary_for_listeners()?;
         }
@@ -94,10 +94,9 @@ pub fn disconnect(environment: &Environment, arguments: &Arguments) -> Outcome {
     attempt(environment, arguments, |socket| socket.disconnect()).map(done)
 }
 
-// takeError(handle)
-pub fn take_error(environment: &Environment, arguments: &Arguments) -> Outcome {
-    let pending = attempt(environment, arguments, |socket| socket.take_error())?;
-    pending.map_or(Ok(0), |error| Err(error::code(&error)))
+// verdict(handle)
+pub fn verdict(environment: &Environment, arguments: &Arguments) -> Outcome {
+    attempt(environment, arguments, |socket| socket.verdict()).map(done)
 }
 
 // accept(handle, address)
@@ -205,7 +204,7 @@ pub fn change_group(environment: &Environment, arguments: &Arguments) -> Outcome
     let interface = String::from_utf8(arguments.bytes(3)?.to_vec()).map_err(|_| INVALID)?;
     let interface = Interface::parse(&interface).map_err(|error| error::code(&error))?;
     let membership = Membership { group, source, interface };
-    let change = |socket: &Socket| match join {
+    let change = |socket: &mut Socket| match join {
         true => socket.join_group(&membership),
         false => socket.leave_group(&membership),
     };

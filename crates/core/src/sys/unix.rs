@@ -56,6 +56,10 @@ pub(crate) fn poll_handle(poll: &Poll) -> Option<i64> {
     Some(poll.as_raw_fd().into())
 }
 
+/// Whether a TCP socket can connect after an attempt that failed. Linux: yes. macOS says EINVAL and FreeBSD ECONNABORTED or
+/// EINVAL for ever (POSIX leaves the state unspecified; Node, Go and curl take a new socket everywhere).
+pub(crate) const CONNECTS_AGAIN: bool = cfg!(linux);
+
 /// Starts to connect; `WouldBlock` when it is under way.
 ///
 /// EINTR is under way as well (POSIX: the connection goes on, and asking again would be EALREADY).

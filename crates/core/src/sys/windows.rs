@@ -86,6 +86,9 @@ pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     Ok((socket, peer))
 }
 
+/// Whether a TCP socket can connect after an attempt that failed. It can, but SO_ERROR goes on telling of the first one.
+pub(crate) const CONNECTS_AGAIN: bool = false;
+
 /// Starts to connect; `WouldBlock` when it is under way.
 pub(crate) fn connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
     socket.connect(address)
@@ -106,7 +109,9 @@ pub(crate) fn disconnect(socket: &Socket) -> io::Result<()> {
 pub(crate) fn recv_from(socket: &Socket, buffer: &mut [MaybeUninit<u8>]) -> io::Result<(usize, bool, SockAddr)> {
     loop {
         match socket.recv_from_vectored(&mut [MaybeUninitSlice::new(buffer)]) {
-            Ok((length, flags, sender)) => return Ok((length, flags.is_truncated(), sender)),
+            // The count of a cut datagram is 0 in Wine; by definition it fills the buffer.
+            Ok((_, flags, sender)) if flags.is_truncated() => return Ok((buffer.len(), true, sender)),
+            Ok((length, _, sender)) => return Ok((length, false, sender)),
             Err(error) => match error.raw_os_error() {
                 Some(winsock::WSAECONNRESET | winsock::WSAENETRESET) if is_datagram(socket) => {
                     if socket.peer_addr().is_ok() {

@@ -41,17 +41,14 @@ pub fn connected(family: Family, kind: Kind) -> (Socket, Socket) {
     (client, server)
 }
 
-/// Connects as the driver does: once, then SO_ERROR when writable.
+/// Connects as the driver does: once, then the verdict when writable.
 pub fn connect(socket: &mut Socket, address: &SockAddr) -> io::Result<()> {
     match socket.connect(address) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
         result => return result,
     }
     wait_writable(socket);
-    match socket.take_error()? {
-        Some(error) => Err(error),
-        None => Ok(()),
-    }
+    socket.verdict()
 }
 
 /// Tries until the answer is not `WouldBlock`, waiting for the poller in between.
