@@ -839,5 +839,6 @@ module.exports.errorName = nativeBinding.errorName
 module.exports.formatIp = nativeBinding.formatIp
 module.exports.lookup = nativeBinding.lookup
 module.exports.nameInfo = nativeBinding.nameInfo
+module.exports.openEnvironment = nativeBinding.openEnvironment
 module.exports.parseIp = nativeBinding.parseIp
 module.exports.start = nativeBinding.start

@@ -16,13 +16,19 @@ export declare function errorName(code: number): string
 export declare function formatIp(wire: Uint8Array): string
 
 /** Starts to look up a name. The answer comes to the `resolved` callback, with the same id. */
-export declare function lookup(id: number, host: string | undefined | null, service: string | undefined | null, family: number, kind: number, protocol: number, flags: number): void
+export declare function lookup(environment: number, id: number, host: string | undefined | null, service: string | undefined | null, family: number, kind: number, protocol: number, flags: number): void
 
 /** Starts to look up the name and the service of an address. The answer comes to the `resolved` callback. */
-export declare function nameInfo(id: number, address: Uint8Array): void
+export declare function nameInfo(environment: number, id: number, address: Uint8Array): void
+
+/**
+ * Makes an environment: the calls, and the constants they go with. Each copy of the library's JavaScript has one of its own, so
+ * that those that are loaded side by side over one binding (as Jest does it for each test file) know nothing of each other.
+ */
+export declare function openEnvironment(): object
 
 /** The wire form of an IPv4 or IPv6 literal, with an optional zone; empty when the text is none. */
 export declare function parseIp(text: string): Array<number>
 
-/** Installs the callbacks of this environment; once, before anything else. */
-export declare function start(deliver: () => void, resolved: (id: number, code: string, records: number[], name: string, service: string) => void): void
+/** Installs the callbacks of an environment; once, before anything else. */
+export declare function start(environment: number, deliver: () => void, resolved: (id: number, code: string, records: number[], name: string, service: string) => void): void

@@ -76,7 +76,7 @@ let onIdle: () => void = () => {}
 
 /** Installs the callbacks into native code; once. */
 export function install(resolved: LookupCallback): void {
-  native.start(deliver, resolved)
+  native.start(native.environment, deliver, resolved)
 }
 
 /** Installs those who watch the loop: called after each turn, and when nothing waits any more. */

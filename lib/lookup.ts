@@ -87,7 +87,7 @@ export async function addrName(address: Address, op?: OperationOptions): Promise
   if (!(address instanceof Address)) throw typeError('address', 'an Address', address)
   if (address.family === 'unix') throw valueError('address', 'must be an internet address', address.toString())
   const answer = await ask(new Lookup('getnameinfo', address.address, anyone), op, (id) => {
-    native.nameInfo(id, Address.wire(address))
+    native.nameInfo(native.environment, id, Address.wire(address))
   })
   return { host: answer.name, service: answer.service }
 }
@@ -111,7 +111,7 @@ export async function resolve(query: LookupOptions, op: OperationOptions | undef
   if (service !== null && type === 'raw') throw lookupError('EAI_SERVICE', 'getaddrinfo', service)
   const operation = new Lookup('getaddrinfo', service === null ? name : `${name}:${service}`, asker)
   const answer = await ask(operation, op, (id) => {
-    native.lookup(id, name, service, family === undefined ? 0 : familyNumber(family), typeNumber(type), number, bits)
+    native.lookup(native.environment, id, name, service, family === undefined ? 0 : familyNumber(family), typeNumber(type), number, bits)
   })
   return addressesOf(answer.records, portNumber, answer.name)
 }

@@ -7,12 +7,14 @@
  *
  * Addresses cross in a `Uint8Array` of `ADDRESS_LENGTH` bytes; address.ts has the layout.
  */
-import binding = require('#binding')
+import { binding } from './load.js'
 
 /** A socket as native code knows it: an index into the environment's table and a generation, in one 31-bit integer. */
 export type Handle = number
 
 export interface Native {
+  /** The number of our environment: what one copy of this library owns on the native side. */
+  readonly environment: number
   readonly WOULD_BLOCK: number
   /** Whether a stream's short read means that nothing is left (true where readiness comes from epoll or kqueue). */
   readonly SHORT_READ_DRAINS: boolean
@@ -24,7 +26,7 @@ export interface Native {
 
   // The poller. `deliver` is called, on this thread, when the poller's thread has handed the poll over, or with a lookup's result.
   /** Installs the callbacks of this environment; once, before anything else. */
-  start(deliver: () => void, resolved: LookupCallback): void
+  start(environment: number, deliver: () => void, resolved: LookupCallback): void
   /** Fills `ring` with pairs (handle, flags) of what is ready, waiting at most `timeout` ms (-1: for ever). Takes the poll over if needed. */
   poll(ring: Int32Array, timeout: number): number
   /** Takes the poll away from its thread; 0 when this thread owns it now, 1 when a delivery is already on its way. */
@@ -83,11 +85,13 @@ export interface Native {
   parseIp(text: string): number[]
   formatIp(address: Uint8Array): string
   /** Looks up on a thread of its own pool; the answer comes to the `resolved` callback with the same id. */
-  lookup(id: number, host: string | null, service: string | null, family: number, type: number, protocol: number, flags: number): void
-  nameInfo(id: number, address: Uint8Array): void
+  lookup(environment: number, id: number, host: string | null, service: string | null, family: number, type: number, protocol: number, flags: number): void
+  nameInfo(environment: number, id: number, address: Uint8Array): void
 }
 
 /** `records`: 32 bytes each: 28 of an address, its socket type, 0, its protocol (big-endian). `code`: '' or the EAI code. */
 export type LookupCallback = (id: number, code: string, records: number[], name: string, service: string) => void
 
-export const native = binding as unknown as Native
+const { openEnvironment, start, lookup, nameInfo, errorName, parseIp, formatIp } = binding
+
+export const native = Object.assign(openEnvironment(), { start, lookup, nameInfo, errorName, parseIp, formatIp }) as unknown as Native

@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import { Address, addressFrom, addressSpace, familyNumber, isWildcard, type Family, type Protocol, type SocketType } from './address.js'
 import { channels, publish } from './channels.js'
 import { peerCredentials, type PeerCredentials } from './credentials.js'
-import { closedError, systemError, typeError, valueError } from './errors.js'
+import { closedError, systemError, typeError, unsupported, valueError } from './errors.js'
 import { checkTimeout } from './guard.js'
 import { protocolNumber, typeNumber } from './kinds.js'
 import { watchForLeak } from './leak.js'
@@ -259,9 +259,14 @@ export abstract class Socket {
 function open(type: SocketType, family: Family, protocol: Protocol | undefined): Handle {
   const number = protocol === undefined ? 0 : protocolNumber(protocol)
   const handle = native.open(familyNumber(family), typeNumber(type), number)
-  if (handle < 0) throw systemError(handle, 'socket')
-  return handle
+  if (handle >= 0) return handle
+  const error = systemError(handle, 'socket')
+  if (family === 'unix' && protocol === undefined && LACKS.has(error.code)) throw unsupported(`a unix socket of type '${type}'`)
+  throw error
 }
+
+/** What systems say of unix sockets that they do not have. */
+const LACKS = new Set(['EAFNOSUPPORT', 'EPROTONOSUPPORT', 'ESOCKTNOSUPPORT', 'EPROTOTYPE', 'ENOTSUP'])
 
 function checkedBoolean(name: string, value: unknown): boolean {
   if (typeof value !== 'boolean') throw typeError(name, 'a boolean', value)

@@ -142,7 +142,7 @@ fn hints(query: &Query) -> Result<AddrInfoHints, LookupFailure> {
 fn resolve(host: Option<&str>, service: Option<&str>, hints: AddrInfoHints) -> Result<Vec<Found>, LookupFailure> {
     let records = dns_lookup::getaddrinfo(host, service, Some(hints)).map_err(failure)?;
     // A record of a family we do not know is an error there; the others are still good.
-    let found: Vec<Found> = records.flatten().map(found).collect();
+    let found: Vec<Found> = records.flatten().map(found).flat_map(sys::spelled_out).collect();
     if found.is_empty() {
         Err(NOT_FOUND)
     } else {

@@ -216,12 +216,7 @@ impl Socket {
     /// Linux lets go of a port of its own choice when an attempt fails, though it goes on naming it; whoever bound the
     /// socket expects it to stay.
     fn rebind(&self) -> io::Result<()> {
-        let bound = self.place()?.map_or(Ok(()), |place| self.source.get().bind(&place.into()));
-        match bound {
-            // It has the port still, being one that was asked for by number.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-            result => result,
-        }
+        self.place()?.map_or(Ok(()), |place| self.with(|socket| bind_again(socket, place)))
     }
 
     /// Where `bind` has put it, if it has.
@@ -240,14 +235,15 @@ impl Socket {
     /// Takes the peer away from a datagram socket, which keeps its local port and can be connected anew.
     pub fn disconnect(&self) -> io::Result<()> {
         self.source.try_io(|socket| {
-            let before = socket.local_addr()?;
+            // Windows knows no address of an unbound socket.
+            let before = socket.local_addr().ok().and_then(|address| address.as_socket());
             sys::disconnect(socket)?;
             // Linux also takes away a port that the system chose (one bound by number stays). Someone who waits for an answer
             // on that port needs it, and other systems leave it.
-            match (before.as_socket(), socket.local_addr()?.as_socket()) {
+            match (before, socket.local_addr().ok().and_then(|address| address.as_socket())) {
                 (Some(before), Some(mut after)) if after.port() == 0 && before.port() != 0 => {
                     after.set_port(before.port());
-                    socket.bind(&after.into())
+                    bind_again(socket, after)
                 }
                 _ => Ok(()),
             }
@@ -374,6 +370,14 @@ impl Socket {
                 result => return result,
             }
         })
+    }
+}
+
+/// Binds a socket that has lost its port; one that has it still says EINVAL.
+fn bind_again(socket: &socket2::Socket, place: SocketAddr) -> io::Result<()> {
+    match socket.bind(&place.into()) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        result => result,
     }
 }
 

@@ -28,7 +28,7 @@ fn an_interface_is_a_number_an_address_a_zone_or_nothing() {
     assert_eq!(parse("7"), Ok(Interface::Index(7)));
     assert_eq!(parse("127.0.0.1"), Ok(Interface::Address(Ipv4Addr::LOCALHOST)));
     assert_eq!(parse("fe80::1%3"), Ok(Interface::Index(3)));
-    for unknown in ["no such interface", "99999999999", "::1", "lo\0"] {
+    for unknown in ["no such interface", "99999999999", "::1", "no\0"] {
         assert_eq!(parse(unknown), Err("EADDRNOTAVAIL"), "{unknown}");
     }
 }

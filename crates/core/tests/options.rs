@@ -28,6 +28,9 @@ fn sockets(id: usize) -> Vec<Socket> {
     let mut sockets = Vec::new();
     for &family in row.families {
         for &kind in row.kinds.iter().filter(|kind| matches!(kind, Kind::Stream | Kind::Datagram)) {
+            if family == Family::Unix && !has_unix(kind) {
+                continue;
+            }
             sockets.push(Socket::open(family, kind, 0).unwrap());
         }
     }
@@ -122,7 +125,8 @@ fn error_is_the_number_of_what_went_wrong_and_reading_takes_it_away() {
         number => Ok(number),
     });
     assert_eq!(error::name(number.unwrap() as i32), "ECONNREFUSED");
-    assert_eq!(get(&socket, id("error")).unwrap(), 0);
+    // On Windows it stays.
+    assert_eq!(get(&socket, id("error")).unwrap() == 0, cfg!(unix));
 }
 
 #[test]

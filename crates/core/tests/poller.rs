@@ -1,13 +1,16 @@
 //! The poller: who owns it, who is told, and that nothing is lost or doubled on the way.
 
+mod peers;
+
 use std::mem::MaybeUninit;
 use std::sync::mpsc::{channel, Receiver};
 use std::time::Duration;
 
+use peers::*;
 use socket2_core::error::WOULD_BLOCK;
 use socket2_core::poller::{Poller, READABLE};
 use socket2_core::table::Table;
-use socket2_core::{Kind, Socket};
+use socket2_core::{Family, Kind, Socket};
 
 /// No event that a test waits for takes this long on the slowest machine.
 const LONG: Option<Duration> = Some(Duration::from_secs(20));
@@ -40,7 +43,7 @@ impl User {
 
     /// A socket of this user that waits to be readable, and its other end.
     fn waiting_socket(&mut self) -> (i32, Socket) {
-        let (mine, other) = Socket::pair(Kind::Stream).unwrap();
+        let (mine, other) = connected(Family::Inet, Kind::Stream);
         let handle = self.sockets.insert(mine).ok().unwrap();
         assert_eq!(self.receive(handle), Err(WOULD_BLOCK));
         // Registering reports that it is writable.

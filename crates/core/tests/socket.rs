@@ -13,6 +13,9 @@ use socket2::Domain;
 use socket2_core::{error, options, Family, Kind, Socket};
 
 const INET: [Family; 2] = [Family::Inet, Family::Inet6];
+/// Those whose streams have names of the system's choice. (Unix streams of Windows have paths only.)
+const STREAMS: &[Family] =
+    if cfg!(unix) { &[Family::Inet, Family::Inet6, Family::Unix] } else { &[Family::Inet, Family::Inet6] };
 
 fn name(error: &io::Error) -> &'static str {
     error::name(error::code(error))
@@ -30,7 +33,7 @@ fn numbers_name_families_and_kinds() {
 
 #[test]
 fn a_stream_carries_bytes_both_ways_and_ends() {
-    for family in [Family::Inet, Family::Inet6, Family::Unix] {
+    for &family in STREAMS {
         let (mut client, mut server) = connected(family, Kind::Stream);
         assert_eq!(client.send(b"hello").unwrap(), 5);
         assert_eq!(recv(&mut server, 100).unwrap(), b"hello");
@@ -184,6 +187,9 @@ fn seqpacket_keeps_the_bounds_of_messages() {
 
 #[test]
 fn a_connected_datagram_socket_disconnects_and_keeps_its_port() {
+    if wine().is_some() {
+        return; // Wine has the port taken away by Linux, and lets nobody bind it again
+    }
     for family in INET {
         let mut peer = bound(family, Kind::Datagram);
         let other = bound(family, Kind::Datagram);
@@ -207,6 +213,9 @@ fn a_connected_datagram_socket_disconnects_and_keeps_its_port() {
 
 #[test]
 fn disconnect_needs_no_peer() {
+    if wine().is_some() {
+        return; // as above
+    }
     let socket = bound(Family::Inet, Kind::Datagram);
     let before = socket.local_addr().unwrap();
     socket.disconnect().unwrap();
@@ -218,7 +227,9 @@ fn writing_to_a_closed_peer_is_an_error_and_not_a_signal() {
     // Rust's test harness ignores SIGPIPE; here it would end the process, as in a program that does not.
     #[cfg(unix)]
     default_sigpipe();
-    for family in [Family::Inet, Family::Unix] {
+    // Windows goes on telling how the connection ended.
+    let gone: &[&str] = if cfg!(windows) { &["EPIPE", "ECONNRESET", "ECONNABORTED"] } else { &["EPIPE"] };
+    for &family in STREAMS {
         let (mut client, server) = connected(family, Kind::Stream);
         drop(server);
         let error = loop {
@@ -228,9 +239,9 @@ fn writing_to_a_closed_peer_is_an_error_and_not_a_signal() {
         };
         assert!(["EPIPE", "ECONNRESET", "ECONNABORTED"].contains(&name(&error)), "{error}");
         for _ in 0..2 {
-            assert_eq!(name(&client.send(b"x").unwrap_err()), "EPIPE");
+            assert!(gone.contains(&name(&client.send(b"x").unwrap_err())));
             let list = [IoSlice::new(b"x"), IoSlice::new(b"y")];
-            assert_eq!(name(&client.send_vectored(&list).unwrap_err()), "EPIPE");
+            assert!(gone.contains(&name(&client.send_vectored(&list).unwrap_err())));
         }
     }
     let (client, _server) = connected(Family::Inet, Kind::Stream);
@@ -249,7 +260,10 @@ fn default_sigpipe() {
 fn reset_shows_at_the_peer_and_close_does_not() {
     let (client, mut server) = connected(Family::Inet, Kind::Stream);
     client.reset();
-    assert_eq!(name(&recv(&mut server, 8).unwrap_err()), "ECONNRESET");
+    match recv(&mut server, 8) {
+        Err(error) => assert_eq!(name(&error), "ECONNRESET"),
+        Ok(_) => assert_eq!(wine(), Some(8), "only Wine 8 shows a reset as the end of the stream"),
+    }
     let (client, mut server) = connected(Family::Inet, Kind::Stream);
     client.send(b"last words").unwrap();
     drop(client);
@@ -307,7 +321,9 @@ fn errors_come_out_with_their_codes() {
     let datagrams = bound(Family::Inet, Kind::Datagram);
     let huge = vec![0; 70_000];
     assert_eq!(name(&datagrams.send_to(&huge, &datagrams.local_addr().unwrap()).unwrap_err()), "EMSGSIZE");
-    assert_eq!(name(&datagrams.send(b"x").unwrap_err()), "EDESTADDRREQ");
+    // Windows says ENOTCONN, Wine EINVAL. The facade asks for a destination before it comes to that.
+    let nowhere = if cfg!(windows) { &["ENOTCONN", "EINVAL"][..] } else { &["EDESTADDRREQ"] };
+    assert!(nowhere.contains(&name(&datagrams.send(b"x").unwrap_err())));
 }
 
 #[cfg(unix)]

@@ -19,7 +19,7 @@ use socket2_core::address::{self, WIRE_LENGTH};
 use socket2_core::error::{self, INVALID, PANICKED, WOULD_BLOCK};
 use socket2_core::{SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
 
-use crate::environment::Environment;
+use crate::environment::{environments, Environment};
 use crate::{poll, sockets};
 
 /// The most that one call moves, so that every count fits a 31-bit integer. Linux stops a page short of 2 GiB by itself.
@@ -58,11 +58,14 @@ calls! {
     "changeGroup" => sockets::change_group, "peerCredentials" => sockets::peer_credentials,
 }
 
-/// Makes the calls and the constants they go with properties of `exports`.
-pub fn register(env: &Env, exports: &mut Object, environment: Rc<Environment>) -> Result<()> {
+/// The calls of this environment, and the constants they go with.
+pub fn register(env: &Env, environment: Rc<Environment>) -> Result<Object<'_>> {
+    let mut exports = Object::new(env)?;
     let data = Rc::as_ptr(&environment).cast::<c_void>().cast_mut();
-    // The instance data is let go of only after the last JavaScript of the environment has run.
-    env.set_instance_data(environment, (), |_| {})?;
+    // The instance data is let go of only after the last JavaScript of the thread has run.
+    let mut environments = environments(env)?.borrow_mut();
+    exports.set_named_property("environment", environments.len() as u32)?;
+    environments.push(environment);
     for (name, callback) in CALLS {
         let mut function = null_mut();
         // SAFETY: the name is a live string of that length, and the data pointer outlives the function.
@@ -81,7 +84,8 @@ pub fn register(env: &Env, exports: &mut Object, environment: Rc<Environment>) -
     exports.set_named_property("SHORT_READ_DRAINS", SHORT_READ_DRAINS)?;
     exports.set_named_property("TIMED_OUT", error::TIMED_OUT)?;
     exports.set_named_property("UNIX_PATH_LENGTH", UNIX_PATH_LENGTH as u32)?;
-    exports.set_named_property("ADDRESS_LENGTH", WIRE_LENGTH as u32)
+    exports.set_named_property("ADDRESS_LENGTH", WIRE_LENGTH as u32)?;
+    Ok(exports)
 }
 
 const MOST_ARGUMENTS: usize = 4;

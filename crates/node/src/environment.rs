@@ -1,4 +1,4 @@
-//! What one JavaScript thread owns.
+//! What one copy of the library's JavaScript owns; there is one in each JavaScript thread, rarely more.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -22,7 +22,10 @@ pub type Deliver = Callback<(), ()>;
 /// The callback that brings the answer to a lookup.
 pub type Resolved = Callback<Answer, AnswerArguments>;
 
-/// One JavaScript thread: its poller, its sockets and its lookups.
+/// The environments of one JavaScript thread, by the number that JavaScript knows them by.
+pub type Environments = RefCell<Vec<Rc<Environment>>>;
+
+/// A poller, its sockets and its lookups.
 pub struct Environment {
     pub poller: RefCell<Option<Poller>>,
     pub sockets: RefCell<Table>,
@@ -75,6 +78,12 @@ impl Environment {
         drop(self.poller.borrow_mut().take());
         self.sockets.borrow_mut().clear();
     }
+}
+
+/// The environments of the thread that is running.
+pub fn environments(env: &Env) -> Result<&Environments> {
+    let environments = env.get_instance_data::<Environments>()?;
+    environments.map(|found| &*found).ok_or_else(|| Error::from_reason("the binding was not initialised"))
 }
 
 /// What the poller's thread calls: the callback, once there is one.

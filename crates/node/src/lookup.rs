@@ -10,7 +10,7 @@ use napi_derive::napi;
 use socket2_core::address::{self, WIRE_LENGTH};
 use socket2_core::lookup::{self, Found, LookupFailure, Query};
 
-use crate::environment::Environment;
+use crate::environment::{environments, Environment};
 
 /// What one found address takes in the answer: 28 bytes of wire address, the socket type, 0, and the protocol.
 const RECORD_LENGTH: usize = 32;
@@ -35,25 +35,27 @@ impl Answer {
 /// The answer as the callback takes it: id, code, records, name, service.
 pub type AnswerArguments = FnArgs<(u32, String, Vec<u8>, String, String)>;
 
-/// Installs the callbacks of this environment; once, before anything else.
+/// Installs the callbacks of an environment; once, before anything else.
 #[napi(
-    ts_args_type = "deliver: () => void, resolved: (id: number, code: string, records: number[], name: string, service: string) => void"
+    catch_unwind,
+    ts_args_type = "environment: number, deliver: () => void, resolved: (id: number, code: string, records: number[], name: string, service: string) => void"
 )]
-pub fn start(env: Env, deliver: Function<(), ()>, resolved: Function<AnswerArguments, ()>) -> Result<()> {
+pub fn start(env: Env, number: u32, deliver: Function<(), ()>, resolved: Function<AnswerArguments, ()>) -> Result<()> {
     let deliver = deliver.build_threadsafe_function().callee_handled::<false>().weak::<true>().build()?;
     let resolved = resolved
         .build_threadsafe_function::<Answer>()
         .callee_handled::<false>()
         .weak::<true>()
         .build_callback(|context| Ok(context.value.into_arguments()))?;
-    environment(&env)?.start(&env, deliver, resolved)
+    environment(&env, number)?.start(&env, deliver, resolved)
 }
 
 /// Starts to look up a name. The answer comes to the `resolved` callback, with the same id.
-#[napi]
+#[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments)] // the crossing is flat on purpose: an options object costs more than the call
 pub fn lookup(
     env: Env,
+    environment: u32,
     id: u32,
     host: Option<String>,
     service: Option<String>,
@@ -63,7 +65,7 @@ pub fn lookup(
     flags: u32,
 ) -> Result<()> {
     let query = Query { host, service, family, kind, protocol, flags };
-    answer_later(&env, id, move || {
+    answer_later(&env, environment, id, move || {
         let found = lookup::lookup(&query)?;
         let name = found.iter().find_map(|found| found.canonical_name.clone()).unwrap_or_default();
         Ok(Answer { records: found.iter().flat_map(record).collect(), name, ..Answer::default() })
@@ -71,13 +73,13 @@ pub fn lookup(
 }
 
 /// Starts to look up the name and the service of an address. The answer comes to the `resolved` callback.
-#[napi]
-pub fn name_info(env: Env, id: u32, address: &[u8]) -> Result<()> {
+#[napi(catch_unwind)]
+pub fn name_info(env: Env, environment: u32, id: u32, address: &[u8]) -> Result<()> {
     let address: Option<SocketAddr> = address::decode(address).ok().and_then(|address| address.as_socket());
     let Some(address) = address else {
         return Err(Error::new(Status::InvalidArg, "an internet address is needed"));
     };
-    answer_later(&env, id, move || {
+    answer_later(&env, environment, id, move || {
         let (name, service) = lookup::name_info(&address)?;
         Ok(Answer { name, service, ..Answer::default() })
     })
@@ -85,10 +87,11 @@ pub fn name_info(env: Env, id: u32, address: &[u8]) -> Result<()> {
 
 fn answer_later(
     env: &Env,
+    number: u32,
     id: u32,
     find: impl FnOnce() -> std::result::Result<Answer, LookupFailure> + Send + 'static,
 ) -> Result<()> {
-    let environment = environment(env)?;
+    let environment = environment(env, number)?;
     let resolved = Arc::clone(&environment.resolved);
     let job = move || {
         let answer = find().unwrap_or_else(|failure| Answer { code: failure.code.into(), ..Answer::default() });
@@ -110,7 +113,7 @@ fn record(found: &Found) -> [u8; RECORD_LENGTH] {
     record
 }
 
-fn environment(env: &Env) -> Result<Rc<Environment>> {
-    let environment = env.get_instance_data::<Rc<Environment>>()?;
-    environment.cloned().ok_or_else(|| Error::from_reason("this environment was not initialised"))
+fn environment(env: &Env, number: u32) -> Result<Rc<Environment>> {
+    let environment = environments(env)?.borrow().get(number as usize).cloned();
+    environment.ok_or_else(|| Error::from_reason("there is no such environment"))
 }

@@ -19,6 +19,7 @@
 //! | `change_source_group`, `membership_error`, `hear_own_groups_only` | multicast, with one meaning of its errors |
 //! | `peer_credentials`          | the process at the other end of a unix socket                                |
 //! | `lookup_flags`, `lookup_code`, `NAME_REQUIRED` | getaddrinfo's and getnameinfo's numbers                   |
+//! | `spelled_out`               | a record of getaddrinfo's with its kind and protocol                         |
 //! | `reuse_port`, `exclusive_address_use` and `set_` of both | options that not all systems have                |
 
 // Unsafe has an address: this room, where each block says who keeps the promise.

@@ -14,7 +14,7 @@ use mio::{Interest, Poll, Registry, Token};
 use socket2::{Domain, MaybeUninitSlice, SockAddr, SockAddrStorage, Socket, Type};
 
 use super::ABSTRACT_NAMES;
-use crate::lookup::flag;
+use crate::lookup::{flag, Found};
 
 /// epoll and kqueue report again whatever comes after a short read, so reading on until `WouldBlock` is not needed.
 pub const SHORT_READ_DRAINS: bool = true;
@@ -216,6 +216,11 @@ pub(super) unsafe fn option<T>(socket: &Socket, level: libc::c_int, name: libc::
             Err(io::Error::last_os_error())
         }
     }
+}
+
+/// The records that one of getaddrinfo's stands for: itself.
+pub(crate) fn spelled_out(found: Found) -> [Found; 1] {
+    [found]
 }
 
 /// getnameinfo's NI_NAMEREQD: no name is an error rather than digits.

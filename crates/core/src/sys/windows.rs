@@ -19,7 +19,7 @@ use windows_sys::Win32::NetworkManagement::Ndis::NET_LUID_LH;
 use windows_sys::Win32::Networking::WinSock as winsock;
 
 use crate::credentials::Credentials;
-use crate::lookup::flag;
+use crate::lookup::{flag, Found};
 
 /// Winsock has no signals.
 pub(crate) const SEND_FLAGS: i32 = 0;
@@ -247,6 +247,21 @@ pub(crate) fn membership_error(error: io::Error, _: bool) -> io::Error {
 /// Windows does not tell.
 pub(crate) fn peer_credentials(_: &Socket) -> io::Result<Credentials> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// The records that one of getaddrinfo's stands for. Windows leaves out what was left open: it gives one of no kind where
+/// others give one for each, and no protocol.
+pub(crate) fn spelled_out(found: Found) -> Vec<Found> {
+    const USUAL: [(i32, i32); 3] = [(1, winsock::IPPROTO_TCP), (2, winsock::IPPROTO_UDP), (3, 0)];
+    let meant = |&(kind, protocol): &(i32, i32)| {
+        (found.kind == 0 || found.kind == kind) && (found.protocol == 0 || found.protocol == protocol || kind == 3)
+    };
+    let spelled = |(kind, protocol)| Found {
+        kind,
+        protocol: if found.protocol == 0 { protocol } else { found.protocol },
+        ..found.clone()
+    };
+    USUAL.into_iter().filter(meant).map(spelled).collect()
 }
 
 /// getnameinfo's NI_NAMEREQD: no name is an error rather than digits.

@@ -10,6 +10,16 @@ use std::time::Duration;
 use mio::{Events, Poll, Token};
 use socket2_core::{Family, Kind, SockAddr, Socket};
 
+/// Whether the system has unix sockets: Windows has streams, from Windows 10 on, and Wine has none.
+pub fn has_unix(kind: Kind) -> bool {
+    cfg!(unix) || Socket::open(Family::Unix, kind, 0).is_ok()
+}
+
+/// Wine instead of Windows, by what it does otherwise: its version.
+pub fn wine() -> Option<u32> {
+    std::env::var("SOCKET2_WINE").ok()?.parse().ok()
+}
+
 /// Any free port on the loopback.
 pub fn loopback(family: Family) -> SockAddr {
     match family {
@@ -37,7 +47,7 @@ pub fn connected(family: Family, kind: Kind) -> (Socket, Socket) {
     let mut listener = listener(family, kind);
     let mut client = Socket::open(family, kind, 0).unwrap();
     connect(&mut client, &listener.local_addr().unwrap()).unwrap();
-    let (server, _) = until(&mut listener, Socket::accept).unwrap();
+    let (server, _) = until(&mut listener, |listener| listener.accept()).unwrap();
     (client, server)
 }
 
