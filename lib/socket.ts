@@ -45,7 +45,7 @@ export abstract class Socket {
   /** Its peer, once known. @internal */
   protected peer: Address | null = null
   #replaceStale = false
-  #reuseAddressChosen = false
+  #sharingChosen = false
   #asker: Asker | undefined
 
   /** @internal */
@@ -155,7 +155,7 @@ export abstract class Socket {
   setOption<Name extends SettableOptionName>(name: Name, value: OptionTypes[Name]): this {
     this.assertOpen('setsockopt')
     writeOption(this.link.handle, name, value, this.type, this.family)
-    if (name === 'reuseAddress') this.#reuseAddressChosen = true
+    if (name === 'reuseAddress' || name === 'exclusiveAddressUse') this.#sharingChosen = true
     return this
   }
 
@@ -229,7 +229,7 @@ export abstract class Socket {
   /** Binds without waiting; throws. @internal */
   protected bindNow(address: Address): void {
     let flags = this.#replaceStale ? REPLACE_STALE : 0
-    if (this.type === 'tcp' && this.family !== 'unix' && !this.#reuseAddressChosen) flags |= CUSTOMARY
+    if (this.type === 'tcp' && this.family !== 'unix' && !this.#sharingChosen) flags |= CUSTOMARY
     const code = native.bind(this.link.handle, Address.wire(address), flags)
     if (code < 0) throw systemError(code, 'bind', address)
   }

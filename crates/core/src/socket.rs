@@ -180,7 +180,8 @@ impl Socket {
                 self.renew(address.domain())?;
             }
         }
-        self.decided(self.source.try_io(|socket| sys::connect(socket, address)))
+        let address = sys::destination(address);
+        self.decided(self.source.try_io(|socket| sys::connect(socket, &address)))
     }
 
     /// How the attempt to connect that is under way has ended; `WouldBlock` while it has not.
@@ -269,6 +270,10 @@ impl Socket {
     /// Sends to the peer; the count may be less than the length on a stream.
     #[inline]
     pub fn send(&self, data: &[u8]) -> io::Result<usize> {
+        let data = match self.kind {
+            Kind::Stream => &data[..data.len().min(sys::MOST_PER_SEND)],
+            _ => data,
+        };
         self.try_io(|socket| socket.send_with_flags(data, sys::SEND_FLAGS))
     }
 
@@ -294,7 +299,8 @@ impl Socket {
 
     /// Sends one datagram to `address`.
     pub fn send_to(&self, data: &[u8], address: &SockAddr) -> io::Result<usize> {
-        self.try_io(|socket| socket.send_to_with_flags(data, address, sys::SEND_FLAGS))
+        let address = sys::destination(address);
+        self.try_io(|socket| socket.send_to_with_flags(data, &address, sys::SEND_FLAGS))
     }
 
     /// Ends one direction or both of a connection.
@@ -386,15 +392,14 @@ fn port_of(address: &SockAddr) -> u16 {
 }
 
 /// What of a list one call can take. More than this is an error on most systems rather than a short count: EMSGSIZE for
-/// too many buffers (IOV_MAX is 1,024 nearly everywhere), EINVAL for too many bytes (2 GiB on macOS).
+/// too many buffers (IOV_MAX is 1,024 nearly everywhere), EINVAL for too many bytes.
 fn gatherable<'a, 'b>(list: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
     const MOST_BUFFERS: usize = 1024;
-    const MOST_BYTES: usize = i32::MAX as usize;
     let list = &list[..list.len().min(MOST_BUFFERS)];
     let mut bytes = 0usize;
     for (count, buffer) in list.iter().enumerate() {
         bytes = bytes.saturating_add(buffer.len());
-        if bytes > MOST_BYTES {
+        if bytes > sys::MOST_PER_SEND {
             return &list[..count.max(1)];
         }
     }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use peers::*;
 use socket2_core::address::parse_ip;
-use socket2_core::{error, Family, Interface, Kind, Membership, Socket};
+use socket2_core::{error, Family, Interface, Kind, Membership};
 
 fn name(result: io::Result<()>) -> &'static str {
     result.map_or_else(|error| error::name(error::code(&error)), |()| "done")
@@ -48,6 +48,8 @@ fn what_is_no_group_or_of_another_family_is_refused() {
 #[cfg(target_os = "linux")]
 mod on_loopback {
     use std::net::SocketAddr;
+
+    use socket2_core::Socket;
 
     use super::*;
 

@@ -9,7 +9,8 @@
 //! | `connect`, `disconnect`     | with one meaning of their results                                            |
 //! | `CONNECTS_AGAIN`            | whether a socket can connect after an attempt that failed                    |
 //! | `recv_from`                 | with the truncated flag, without errors that belong to earlier sends         |
-//! | `SEND_FLAGS`                | so that sending never raises a signal                                        |
+//! | `SEND_FLAGS`, `MOST_PER_SEND` | so that sending never raises a signal, and takes only what there is room for |
+//! | `destination`               | where a packet to "all interfaces" goes                                      |
 //! | `SHORT_READ_DRAINS`         | whether a stream's short read means that nothing is left                     |
 //! | `ERRORS`, `error_code`      | the system's errors as Node knows them                                       |
 //! | `unix_path`, `pathname`, `unix_address` | the path inside a unix address, and back                         |

@@ -1,5 +1,6 @@
 //! What all Unixes share.
 
+use std::borrow::Cow;
 use std::ffi::{CString, OsStr};
 use std::io;
 use std::mem::MaybeUninit;
@@ -54,6 +55,15 @@ impl Source {
 /// The descriptor of the epoll or kqueue instance.
 pub(crate) fn poll_handle(poll: &Poll) -> Option<i64> {
     Some(poll.as_raw_fd().into())
+}
+
+/// The most of a stream that one call sends: 2 GiB is EINVAL on macOS.
+pub(crate) const MOST_PER_SEND: usize = i32::MAX as usize;
+
+/// Where a packet to this address goes: "all interfaces" is this machine itself.
+#[inline]
+pub(crate) fn destination(address: &SockAddr) -> Cow<'_, SockAddr> {
+    Cow::Borrowed(address)
 }
 
 /// Whether a TCP socket can connect after an attempt that failed. Linux: yes. macOS says EINVAL and FreeBSD ECONNABORTED or

@@ -1,8 +1,10 @@
 //! Windows. The poller watches sockets through AFD, by way of mio's own types.
 
+use std::borrow::Cow;
 use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::windows::fs::MetadataExt;
 use std::os::windows::io::{AsRawSocket, FromRawSocket, IntoRawSocket};
 use std::path::{Path, PathBuf};
@@ -86,6 +88,23 @@ pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     Ok((socket, peer))
 }
 
+/// The most of a stream that one call sends. Windows takes a send of any size whole as soon as it has any room, and so would
+/// hold all that a sender has for a peer who does not read; in pieces it says "not now" as other systems do. Chosen by feel:
+/// few calls for much data, and little more than the send buffer held.
+pub(crate) const MOST_PER_SEND: usize = 256 * 1024;
+
+/// Where a packet to this address goes. Other systems take "all interfaces" for this machine itself, Windows says
+/// WSAEADDRNOTAVAIL (libuv does the same as we).
+pub(crate) fn destination(address: &SockAddr) -> Cow<'_, SockAddr> {
+    match address.as_socket() {
+        Some(mut place) if place.ip().is_unspecified() => {
+            place.set_ip(if place.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+            Cow::Owned(place.into())
+        }
+        _ => Cow::Borrowed(address),
+    }
+}
+
 /// Whether a TCP socket can connect after an attempt that failed. It can, but SO_ERROR goes on telling of the first one.
 pub(crate) const CONNECTS_AGAIN: bool = false;
 
@@ -118,10 +137,20 @@ pub(crate) fn recv_from(socket: &Socket, buffer: &mut [MaybeUninit<u8>]) -> io::
                         return Err(io::Error::from_raw_os_error(winsock::WSAECONNREFUSED));
                     }
                 }
+                Some(winsock::WSAEINVAL) if is_datagram(socket) && socket.local_addr().is_err() => {
+                    bind_anywhere(socket)?
+                }
                 _ => return Err(error),
             },
         }
     }
+}
+
+/// Other systems let a socket without an address wait for datagrams, which come once it has sent one and so got an address.
+fn bind_anywhere(socket: &Socket) -> io::Result<()> {
+    // An IPv4 socket refuses the address of the other family.
+    let any: [SocketAddr; 2] = [(Ipv4Addr::UNSPECIFIED, 0).into(), (Ipv6Addr::UNSPECIFIED, 0).into()];
+    socket.bind(&any[0].into()).or_else(|_| socket.bind(&any[1].into()))
 }
 
 fn is_datagram(socket: &Socket) -> bool {
