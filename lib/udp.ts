@@ -48,10 +48,13 @@ export function udp(family: Family = 'inet', protocol?: Protocol, options?: Sock
 /**
  * Makes a raw IP socket, which takes part in the protocol given: `raw('inet', 'icmp')`.
  *
- * Errors, thrown: `EPERM` or `EACCES` without the right (root, or CAP_NET_RAW on Linux), `EPROTONOSUPPORT`, `EMFILE`. See raw(7).
+ * Errors, thrown: `EPERM` or `EACCES` without the right (root, or CAP_NET_RAW on Linux), `EPROTONOSUPPORT`, `EMFILE`,
+ * `ERR_INVALID_ARG_VALUE` for `'unix'`. See raw(7).
  */
 export function raw(family: Family = 'inet', protocol?: Protocol, options?: SocketOptions): RawSocket {
   checkFamily(family)
+  // Linux would take it for a datagram socket.
+  if (family === 'unix') throw valueError('family', "must be 'inet' or 'inet6'; udp('unix') makes a unix datagram socket", family)
   return new RawSocket({ type: 'raw', family, protocol, options, birth: birthHere(raw) })
 }
 

@@ -1,17 +1,10 @@
 //! Who is at the other end of a unix socket. Where the answer must be the process itself, that is this one.
 #![cfg(unix)]
 
-mod peers;
-
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use peers::*;
-use socket2_core::{error, Credentials, Family, Kind, Socket};
-
-fn name(socket: &Socket) -> &'static str {
-    error::name(error::code(&socket.peer_credentials().unwrap_err()))
-}
+use socket2_core::{Credentials, Kind, Socket};
 
 /// This process, as a file that it makes says. Tests run beside each other, so each call has a file of its own.
 fn myself() -> Credentials {
@@ -46,25 +39,38 @@ fn both_ends_of_a_pair_know_each_other() {
     }
 }
 
-#[cfg(target_os = "linux")] // abstract names
-#[test]
-fn both_ends_of_a_connection_know_each_other_even_when_one_is_gone() {
-    for kind in [Kind::Stream, Kind::Seqpacket] {
-        let (client, server) = connected(Family::Unix, kind);
-        assert_me(&client);
-        assert_me(&server);
-        drop(client);
-        assert_me(&server);
-    }
-}
+// By names that the system chooses, which only Linux does.
+#[cfg(target_os = "linux")]
+mod peers;
 
-#[cfg(target_os = "linux")] // abstract names
-#[test]
-fn without_a_peer_or_one_the_system_knows_there_are_none() {
-    assert_eq!(name(&Socket::open(Family::Unix, Kind::Stream, 0).unwrap()), "ENOTCONN");
-    assert_eq!(name(&listener(Family::Unix, Kind::Stream)), "ENOTCONN");
-    assert_eq!(name(&connected(Family::Inet, Kind::Stream).0), "ENOTCONN");
-    let (receiver, mut sender) = (bound(Family::Unix, Kind::Datagram), bound(Family::Unix, Kind::Datagram));
-    sender.connect(&receiver.local_addr().unwrap()).unwrap();
-    assert_eq!(name(&sender), "ENOTCONN");
+#[cfg(target_os = "linux")]
+mod by_name {
+    use super::peers::*;
+    use super::*;
+    use socket2_core::{error, Family};
+
+    fn name(socket: &Socket) -> &'static str {
+        error::name(error::code(&socket.peer_credentials().unwrap_err()))
+    }
+
+    #[test]
+    fn both_ends_of_a_connection_know_each_other_even_when_one_is_gone() {
+        for kind in [Kind::Stream, Kind::Seqpacket] {
+            let (client, server) = connected(Family::Unix, kind);
+            assert_me(&client);
+            assert_me(&server);
+            drop(client);
+            assert_me(&server);
+        }
+    }
+
+    #[test]
+    fn without_a_peer_or_one_the_system_knows_there_are_none() {
+        assert_eq!(name(&Socket::open(Family::Unix, Kind::Stream, 0).unwrap()), "ENOTCONN");
+        assert_eq!(name(&listener(Family::Unix, Kind::Stream)), "ENOTCONN");
+        assert_eq!(name(&connected(Family::Inet, Kind::Stream).0), "ENOTCONN");
+        let (receiver, mut sender) = (bound(Family::Unix, Kind::Datagram), bound(Family::Unix, Kind::Datagram));
+        sender.connect(&receiver.local_addr().unwrap()).unwrap();
+        assert_eq!(name(&sender), "ENOTCONN");
+    }
 }
