@@ -10,7 +10,7 @@
  * ```
  * A call in another state than it needs changes nothing and rejects with `ERR_SOCKET_BAD_STATE`.
  */
-import { setTimeout as delay } from 'node:timers/promises'
+import { clearTimeout, setTimeout } from 'node:timers'
 import { Address, addressFrom, addressSpace, isWildcard } from './address.js'
 import { channels, publish } from './channels.js'
 import { closedError, isArgumentError, SocketError, stateError, systemError, timeoutError, typeError } from './errors.js'
@@ -50,7 +50,7 @@ export abstract class ConnectionSocket extends Socket {
   /** @internal */
   protected state: State = 'idle'
   /** Ends the pause of `connections`. */
-  #pausing: AbortController | undefined
+  #endPause: (() => void) | undefined
 
   /** @internal */
   constructor(making: Making) {
@@ -180,15 +180,21 @@ export abstract class ConnectionSocket extends Socket {
 
   /** Waits, unless the socket is closed meanwhile; rejects with the signal's reason. */
   async #pause(wait: number, signal: AbortSignal | undefined): Promise<void> {
-    this.#pausing = new AbortController()
-    const either = signal ? AbortSignal.any([signal, this.#pausing.signal]) : this.#pausing.signal
-    await delay(wait, undefined, { signal: either }).catch(() => signal?.throwIfAborted())
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>((resolve) => {
+      this.#endPause = resolve
+      signal?.addEventListener('abort', this.#endPause, { once: true })
+      timer = setTimeout(resolve, signal?.aborted ? 0 : wait)
+    })
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', this.#endPause as () => void)
+    signal?.throwIfAborted()
   }
 
   /** @internal */
   protected override end(reset: boolean): void {
     this.state = 'closed'
-    this.#pausing?.abort()
+    this.#endPause?.()
     super.end(reset)
   }
 

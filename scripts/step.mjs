@@ -42,14 +42,14 @@ export function forget(...titles) {
   for (const title of titles) rmSync(stampOf(title), { force: true })
 }
 
-/** Runs a program silently and resolves to what it wrote; all it wrote is the error's message when it fails. */
+/** Runs a program silently and resolves to what it wrote into its pipes; all it wrote is the error's message when it fails. */
 export async function run(command, args, options = {}) {
   // npm is a script on Windows, and Node starts those only through a shell.
   const shell = command === 'npm' && process.platform === 'win32'
   const child = spawn(command, args, { cwd: root, shell, stdio: ['ignore', 'pipe', 'pipe'], ...options })
   let [output, errors] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', text => { output += text })
-  child.stderr.setEncoding('utf8').on('data', text => { errors += text })
+  child.stdout?.setEncoding('utf8').on('data', text => { output += text })
+  child.stderr?.setEncoding('utf8').on('data', text => { errors += text })
   const status = await new Promise((resolve, reject) => {
     child.on('close', resolve).on('error', error => reject(new Failure(`${command} cannot be run: ${error.message}`)))
   })
@@ -86,7 +86,9 @@ function filesIn(path) {
   const stat = statSync(join(root, path), { throwIfNoEntry: false })
   if (stat === undefined) return []
   if (!stat.isDirectory()) return [path]
-  return readdirSync(join(root, path)).toSorted().flatMap(name => filesIn(`${path}/${name}`))
+  // An example may have been installed.
+  const names = readdirSync(join(root, path)).filter(name => name !== 'node_modules')
+  return names.toSorted().flatMap(name => filesIn(`${path}/${name}`))
 }
 
 /** The text of a file; '' when there is none. */

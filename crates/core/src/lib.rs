@@ -9,6 +9,7 @@ pub mod address;
 mod bound;
 mod credentials;
 pub mod error;
+mod kind;
 pub mod lookup;
 mod multicast;
 pub mod options;
@@ -19,6 +20,7 @@ pub mod table;
 
 pub use address::SockAddr;
 pub use credentials::Credentials;
+pub use kind::{Family, Kind};
 pub use multicast::{Interface, Membership};
-pub use socket::{Family, Kind, Socket};
+pub use socket::Socket;
 pub use sys::{SHORT_READ_DRAINS, UNIX_PATH_LENGTH};

@@ -80,6 +80,10 @@ impl Socket {
 /// Those in turn do not let the BSDs choose the interface, so they are not for everything.
 fn change(socket: &socket2::Socket, membership: &Membership, join: bool) -> io::Result<()> {
     let Membership { group, source, interface } = *membership;
+    // Windows takes a greater number for an address; no system counts that far.
+    if matches!(interface, Interface::Index(index) if index > 0xff_ffff) {
+        return Err(unknown());
+    }
     let result = match (group, source, interface) {
         (IpAddr::V4(group), None, interface) => {
             let interface = match interface {

@@ -7,7 +7,8 @@
 use std::io;
 use std::time::Duration;
 
-use crate::socket::{Family, Kind, Socket};
+use crate::kind::{Family, Kind};
+use crate::socket::Socket;
 use crate::{error, sys};
 
 /// One socket option.

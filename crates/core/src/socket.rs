@@ -10,76 +10,11 @@ use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
 use mio::{Registry, Token};
-use socket2::{Domain, Protocol, SockAddr, Type};
+use socket2::{Domain, Protocol, SockAddr};
 
 use crate::bound::{remove_stale, BoundPath};
+use crate::kind::{Family, Kind};
 use crate::{options, sys};
-
-/// The address family of a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4.
-    Inet,
-    /// IPv6.
-    Inet6,
-    /// Local sockets, named by a path.
-    Unix,
-}
-
-impl Family {
-    /// The family of a number: 4, 6 or 1, as in the first byte of an address on the wire.
-    pub fn from_number(number: i32) -> Option<Family> {
-        Some(match number {
-            4 => Family::Inet,
-            6 => Family::Inet6,
-            1 => Family::Unix,
-            _ => return None,
-        })
-    }
-
-    fn domain(self) -> Domain {
-        match self {
-            Family::Inet => Domain::IPV4,
-            Family::Inet6 => Domain::IPV6,
-            Family::Unix => Domain::UNIX,
-        }
-    }
-}
-
-/// What a socket carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A stream of bytes: TCP, or a unix stream.
-    Stream,
-    /// Single messages: UDP, or unix datagrams.
-    Datagram,
-    /// Packets of a protocol of the caller's choice, ICMP for instance.
-    Raw,
-    /// Messages over a connection; unix sockets on Linux.
-    Seqpacket,
-}
-
-impl Kind {
-    /// The kind of a number, 1 to 4 in the order above.
-    pub fn from_number(number: i32) -> Option<Kind> {
-        Some(match number {
-            1 => Kind::Stream,
-            2 => Kind::Datagram,
-            3 => Kind::Raw,
-            4 => Kind::Seqpacket,
-            _ => return None,
-        })
-    }
-
-    fn socket_type(self) -> Type {
-        match self {
-            Kind::Stream => Type::STREAM,
-            Kind::Datagram => Type::DGRAM,
-            Kind::Raw => Type::RAW,
-            Kind::Seqpacket => Type::SEQPACKET,
-        }
-    }
-}
 
 /// A socket. Dropping it closes it; what the system took before is still sent.
 pub struct Socket {
@@ -274,7 +209,9 @@ impl Socket {
             Kind::Stream => &data[..data.len().min(sys::MOST_PER_SEND)],
             _ => data,
         };
-        self.try_io(|socket| socket.send_with_flags(data, sys::SEND_FLAGS))
+        self.try_io(|socket| {
+            socket.send_with_flags(data, sys::SEND_FLAGS).map_err(|error| sys::send_error(socket, error))
+        })
     }
 
     /// Sends several buffers as one; the count may be less than the sum of lengths on a stream.
@@ -287,7 +224,9 @@ impl Socket {
         if let [single] = list {
             return self.send(single);
         }
-        self.try_io(|socket| socket.send_vectored_with_flags(list, sys::SEND_FLAGS))
+        self.try_io(|socket| {
+            socket.send_vectored_with_flags(list, sys::SEND_FLAGS).map_err(|error| sys::send_error(socket, error))
+        })
     }
 
     /// Receives one datagram: its length in the buffer, whether it was longer than that, and its sender.

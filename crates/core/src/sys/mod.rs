@@ -10,6 +10,7 @@
 //! | `CONNECTS_AGAIN`            | whether a socket can connect after an attempt that failed                    |
 //! | `recv_from`                 | with the truncated flag, without errors that belong to earlier sends         |
 //! | `SEND_FLAGS`, `MOST_PER_SEND` | so that sending never raises a signal, and takes only what there is room for |
+//! | `send_error`                | the error of sending to the peer, with one meaning                           |
 //! | `destination`               | where a packet to "all interfaces" goes                                      |
 //! | `SHORT_READ_DRAINS`         | whether a stream's short read means that nothing is left                     |
 //! | `ERRORS`, `error_code`      | the system's errors as Node knows them                                       |

