@@ -123,8 +123,9 @@ impl Socket {
     pub fn verdict(&self) -> io::Result<()> {
         self.decided(self.source.try_io(|socket| match socket.take_error()? {
             Some(error) => Err(error),
+            None if sys::is_connected(socket)? => Ok(()),
             // Woken although nothing is decided. Inside of `try_io` that arms the watch again.
-            None => socket.peer_addr().map(drop).map_err(|_| io::ErrorKind::WouldBlock.into()),
+            None => Err(io::ErrorKind::WouldBlock.into()),
         }))
     }
 

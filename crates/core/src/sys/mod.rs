@@ -7,6 +7,7 @@
 //! | `INTEREST`                  | what the poller reports of every socket                                      |
 //! | `open`, `accept`, `pair`    | sockets that neither block nor are inherited                                 |
 //! | `connect`, `disconnect`     | with one meaning of their results                                            |
+//! | `is_connected`              | whether the attempt has succeeded                                            |
 //! | `CONNECTS_AGAIN`            | whether a socket can connect after an attempt that failed                    |
 //! | `recv_from`                 | with the truncated flag, without errors that belong to earlier sends         |
 //! | `SEND_FLAGS`, `MOST_PER_SEND` | so that sending never raises a signal, and takes only what there is room for |

@@ -99,6 +99,11 @@ pub(crate) fn connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
     })
 }
 
+/// Whether the attempt to connect has succeeded.
+pub(crate) fn is_connected(socket: &Socket) -> io::Result<bool> {
+    Ok(socket.peer_addr().is_ok())
+}
+
 /// Takes the peer away. macOS and the BSDs do it and report EAFNOSUPPORT or EINVAL all the same (libuv ignores both too).
 pub(crate) fn disconnect(socket: &Socket) -> io::Result<()> {
     match socket.connect(&no_address()) {

@@ -1,8 +1,8 @@
 //! Windows. The poller watches sockets through AFD, by way of mio's own types.
 
+mod connect;
 mod errors;
 
-use std::borrow::Cow;
 use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 use mio::event::Source as _;
 use mio::net::UdpSocket;
 use mio::{Interest, Poll, Registry, Token};
-use socket2::{Domain, MaybeUninitSlice, Protocol, SockAddr, SockAddrStorage, SockRef, Socket, Type};
+use socket2::{Domain, MaybeUninitSlice, Protocol, SockAddr, SockRef, Socket, Type};
 use windows_sys::Win32::NetworkManagement::IpHelper::{
     if_nametoindex, ConvertInterfaceAliasToLuid, ConvertInterfaceLuidToIndex,
 };
 use windows_sys::Win32::NetworkManagement::Ndis::NET_LUID_LH;
 use windows_sys::Win32::Networking::WinSock as winsock;
 
+pub(crate) use connect::*;
 pub(crate) use errors::{error_code, ERRORS};
 
 use crate::credentials::Credentials;
@@ -105,32 +106,6 @@ pub(crate) fn send_error(socket: &Socket, error: io::Error) -> io::Error {
         }
         _ => error,
     }
-}
-
-/// Where a packet to this address goes. Other systems take "all interfaces" for this machine itself, Windows says
-/// WSAEADDRNOTAVAIL (libuv does the same as we).
-pub(crate) fn destination(address: &SockAddr) -> Cow<'_, SockAddr> {
-    match address.as_socket() {
-        Some(mut place) if place.ip().is_unspecified() => {
-            place.set_ip(if place.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
-            Cow::Owned(place.into())
-        }
-        _ => Cow::Borrowed(address),
-    }
-}
-
-/// Whether a TCP socket can connect after an attempt that failed. It can, but SO_ERROR goes on telling of the first one.
-pub(crate) const CONNECTS_AGAIN: bool = false;
-
-/// Starts to connect; `WouldBlock` when it is under way.
-pub(crate) fn connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
-    socket.connect(address)
-}
-
-/// Takes the peer away.
-pub(crate) fn disconnect(socket: &Socket) -> io::Result<()> {
-    // SAFETY: zeroes are AF_UNSPEC, whose address has no content, and 16 bytes of the storage are initialised.
-    socket.connect(&unsafe { SockAddr::new(SockAddrStorage::zeroed(), 16) })
 }
 
 /// Receives a datagram, whether it was cut, and its sender.
@@ -256,22 +231,8 @@ pub(crate) fn change_source_group(
     let name = if join { winsock::MCAST_JOIN_SOURCE_GROUP } else { winsock::MCAST_LEAVE_SOURCE_GROUP };
     let request =
         winsock::GROUP_SOURCE_REQ { gsr_interface: interface, gsr_group: storage(group), gsr_source: storage(source) };
-    // SAFETY: the SOCKET is open while `socket` is borrowed, and `request` has the length that is said.
-    let result = unsafe {
-        let length = size_of_val(&request) as i32;
-        winsock::setsockopt(
-            socket.as_raw_socket() as winsock::SOCKET,
-            level,
-            name as i32,
-            (&raw const request).cast(),
-            length,
-        )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    // SAFETY: the two options take a GROUP_SOURCE_REQ.
+    unsafe { set_option(socket, level, name as i32, &request) }
 }
 
 fn storage(address: &SockAddr) -> winsock::SOCKADDR_STORAGE {
@@ -354,37 +315,45 @@ pub(crate) fn set_reuse_port(_: &Socket, _: bool) -> io::Result<()> {
 
 /// SO_EXCLUSIVEADDRUSE.
 pub(crate) fn exclusive_address_use(socket: &Socket) -> io::Result<bool> {
-    let mut value = 0i32;
-    let mut length = size_of::<i32>() as i32;
+    // SAFETY: it is a BOOL, a number.
+    let value: i32 = unsafe { option(socket, winsock::SOL_SOCKET, winsock::SO_EXCLUSIVEADDRUSE)? };
+    Ok(value != 0)
+}
+
+/// SO_EXCLUSIVEADDRUSE.
+pub(crate) fn set_exclusive_address_use(socket: &Socket, on: bool) -> io::Result<()> {
+    // SAFETY: it is a BOOL, a number.
+    unsafe { set_option(socket, winsock::SOL_SOCKET, winsock::SO_EXCLUSIVEADDRUSE, &i32::from(on)) }
+}
+
+/// Reads an option.
+///
+/// # Safety
+/// Any bytes must be a `T`.
+unsafe fn option<T: Default>(socket: &Socket, level: i32, name: i32) -> io::Result<T> {
+    let mut value = T::default();
+    let mut length = size_of::<T>() as i32;
     // SAFETY: the SOCKET is open while `socket` is borrowed, and `value` has room for `length` bytes.
     let result = unsafe {
-        winsock::getsockopt(
-            socket.as_raw_socket() as winsock::SOCKET,
-            winsock::SOL_SOCKET,
-            winsock::SO_EXCLUSIVEADDRUSE,
-            (&raw mut value).cast(),
-            &mut length,
-        )
+        let socket = socket.as_raw_socket() as winsock::SOCKET;
+        winsock::getsockopt(socket, level, name, (&raw mut value).cast(), &mut length)
     };
     if result == 0 {
-        Ok(value != 0)
+        Ok(value)
     } else {
         Err(io::Error::last_os_error())
     }
 }
 
-/// SO_EXCLUSIVEADDRUSE.
-pub(crate) fn set_exclusive_address_use(socket: &Socket, on: bool) -> io::Result<()> {
-    let value = i32::from(on);
+/// Sets an option.
+///
+/// # Safety
+/// The system must take a `T` for this option.
+unsafe fn set_option<T>(socket: &Socket, level: i32, name: i32, value: &T) -> io::Result<()> {
     // SAFETY: the SOCKET is open while `socket` is borrowed, and `value` has the length that is said.
     let result = unsafe {
-        winsock::setsockopt(
-            socket.as_raw_socket() as winsock::SOCKET,
-            winsock::SOL_SOCKET,
-            winsock::SO_EXCLUSIVEADDRUSE,
-            (&raw const value).cast(),
-            size_of::<i32>() as i32,
-        )
+        let socket = socket.as_raw_socket() as winsock::SOCKET;
+        winsock::setsockopt(socket, level, name, (&raw const *value).cast(), size_of::<T>() as i32)
     };
     if result == 0 {
         Ok(())
