@@ -5,8 +5,19 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ExecutionContext } from 'ava'
-import { pair, seqpacket, start, stop, tcp, type Family, type SeqpacketSocket, type Socket, type TcpSocket } from 'socket2'
+import test, { type ExecutionContext } from 'ava'
+import { pair, seqpacket, start, stop, tcp, udp, type Address, type Family, type SeqpacketSocket, type Socket, type TcpSocket, type UdpSocket } from 'socket2'
+import { lacks, streams as connectedStreams, type Reason } from './_system.js'
+
+export { lacks, rounds, wine, type Reason } from './_system.js'
+
+/** Declares tests, or where something is lacking tests that are skipped, with the reason in the title. `declare` may be `test.serial`. */
+export function unless(reason: Reason, declare: Declare = test): (title: string, run: Run) => void {
+  return (title, run) => reason ? declare.skip(`${title} (skipped: ${reason})`, run) : declare(title, run)
+}
+
+type Run = (t: ExecutionContext) => void | Promise<void>
+type Declare = ((title: string, run: Run) => void) & { skip: (title: string, run: Run) => void }
 
 /** Closes a socket when the test ends, however it ends. */
 export function closing<T extends Socket>(t: ExecutionContext, socket: T): T {
@@ -28,6 +39,13 @@ export function freshPath(t: ExecutionContext): string {
   return join(folder, 'socket')
 }
 
+/** Where a socket is bound. */
+export function addressOf(socket: Socket): Address {
+  const { localAddress } = socket
+  if (localAddress === null) throw new Error('a socket that is bound has an address')
+  return localAddress
+}
+
 /** A TCP (or unix stream) listener. */
 export async function listener(t: ExecutionContext, family: Family = 'inet'): Promise<TcpSocket> {
   return await closing(t, tcp(family)).listen(...loopback(t, family))
@@ -38,9 +56,7 @@ export async function connectedPair(t: ExecutionContext, family: Family = 'inet'
   const server = await listener(t, family)
   const accepting = server.accept()
   const client = closing(t, tcp(family))
-  const { localAddress } = server
-  if (localAddress === null) throw new Error('a listener has an address')
-  await client.connect(localAddress)
+  await client.connect(addressOf(server))
   return { server, client, peer: closing(t, await accepting) }
 }
 
@@ -48,25 +64,26 @@ export async function connectedPair(t: ExecutionContext, family: Family = 'inet'
 export async function seqpacketPair(t: ExecutionContext): Promise<{ client: SeqpacketSocket; peer: SeqpacketSocket }> {
   const server = await closing(t, seqpacket()).listen(...loopback(t, 'unix'))
   const accepting = server.accept()
-  const { localAddress } = server
-  if (localAddress === null) throw new Error('a listener has an address')
-  const client = await closing(t, seqpacket()).connect(localAddress)
+  const client = await closing(t, seqpacket()).connect(addressOf(server))
   return { client, peer: closing(t, await accepting) }
 }
 
-/** Two connected unix streams. */
-export function streams(t: ExecutionContext): [TcpSocket, TcpSocket] {
-  const [one, other] = pair('tcp')
+/** Two connected streams: a unix pair, or a TCP connection where the system makes no pairs. */
+export async function streams(t: ExecutionContext): Promise<[TcpSocket, TcpSocket]> {
+  const [one, other] = await connectedStreams()
   return [closing(t, one), closing(t, other)]
 }
 
-/** A connection between unix sockets, which is made without waiting. */
-export async function unixConnection(t: ExecutionContext): Promise<{ client: TcpSocket; peer: TcpSocket }> {
-  const server = await listener(t, 'unix')
-  const { localAddress } = server
-  if (localAddress === null) throw new Error('a listener has an address')
-  const client = await closing(t, tcp('unix')).connect(localAddress)
-  return { client, peer: closing(t, await server.accept()) }
+/** Two datagram sockets that are connected to each other: a unix pair, or over loopback where the system makes no pairs. */
+export async function datagrams(t: ExecutionContext): Promise<[UdpSocket, UdpSocket]> {
+  if (!lacks.pairs) {
+    const [one, other] = pair('udp')
+    return [closing(t, one), closing(t, other)]
+  }
+  const [one, other] = [await closing(t, udp()).bind('127.0.0.1'), await closing(t, udp()).bind('127.0.0.1')]
+  await one.connect(addressOf(other))
+  await other.connect(addressOf(one))
+  return [one, other]
 }
 
 /** Stops the loop until the test ends. What waits in a stopped loop keeps nothing alive, so an idle timer does. */

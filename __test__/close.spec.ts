@@ -1,16 +1,17 @@
 // Closing: always, at once, and never more than what was meant.
-import { closeSync, openSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
-import { pair, tcp, type Family, type TcpSocket } from 'socket2'
-import { closing, connectedPair, listener } from './_util.js'
+import { tcp, type Family, type TcpSocket } from 'socket2'
+import { closing, connectedPair, lacks, listener, streams, unless, wine } from './_util.js'
 
 const families: Family[] = ['inet', 'inet6', 'unix']
 const MiB = 1 << 20
 const closed = { code: 'ERR_SOCKET_CLOSED' }
 
 for (const family of families) {
-  test(`${family}: close wakes a reader and a writer that wait, in the same tick`, async t => {
+  const here = unless(family === 'unix' && lacks.unix)
+
+  here(`${family}: close wakes a reader and a writer that wait, in the same tick`, async t => {
     const { client } = await connectedPair(t, family)
     const outcomes: string[] = []
     const watch = (name: string, promise: Promise<unknown>): void =>
@@ -26,7 +27,7 @@ for (const family of families) {
     t.deepEqual(outcomes.toSorted(), ['reader', 'second reader', 'second writer', 'writer'].map(name => `${name} ERR_SOCKET_CLOSED`))
   })
 
-  test(`${family}: close ends every accept that waits, in the same tick`, async t => {
+  here(`${family}: close ends every accept that waits, in the same tick`, async t => {
     const server = await listener(t, family)
     let ended = 0
     for (let i = 0; i < 5; i++) void server.accept().catch((error: { code: string }) => (ended += Number(error.code === closed.code)))
@@ -36,7 +37,7 @@ for (const family of families) {
     t.is(ended, 5)
   })
 
-  test(`${family}: closing a listener leaves accepted connections alone`, async t => {
+  here(`${family}: closing a listener leaves accepted connections alone`, async t => {
     const { server, client, peer } = await connectedPair(t, family)
     server.close()
     await client.send('still')
@@ -44,7 +45,7 @@ for (const family of families) {
     await t.throwsAsync(closing(t, tcp(family)).connect(peer.localAddress!), { code: family === 'unix' ? 'ENOENT' : 'ECONNREFUSED' })
   })
 
-  test(`${family}: close sends what the system already took, then the end`, async t => {
+  here(`${family}: close sends what the system already took, then the end`, async t => {
     const { client, peer } = await connectedPair(t, family)
     let sent = 0
     for (let count = 1; count > 0; sent += count) count = client.trySend(Buffer.alloc(65536, 1))
@@ -52,7 +53,7 @@ for (const family of families) {
     t.is((await peer.recvAll()).length, sent)
   })
 
-  test(`${family}: everything on a closed socket is refused, and closing again is nothing`, async t => {
+  here(`${family}: everything on a closed socket is refused, and closing again is nothing`, async t => {
     const { client } = await connectedPair(t, family)
     const { fd } = client
     t.true(fd > 0)
@@ -75,7 +76,7 @@ for (const family of families) {
     t.throws(() => client.setOption('recvBufferSize', 65536), closed)
   })
 
-  test(`${family}: what was unread at close is gone with the socket, and its operations stay counted`, async t => {
+  here(`${family}: what was unread at close is gone with the socket, and its operations stay counted`, async t => {
     const { client, peer } = await connectedPair(t, family)
     await client.send('abc')
     await t.throwsAsync(peer.recvExact(9, { timeout: 5 }), { code: 'ETIMEDOUT' })
@@ -85,33 +86,34 @@ for (const family of families) {
   })
 }
 
-test('closing never closes a descriptor that has the number now', async t => {
+test('closing never closes a descriptor that has the number now', t => {
   const socket = tcp()
   const { fd } = socket
   socket.close()
-  const file = openSync('/dev/null', 'r')
-  t.is(file, fd, 'the system gives the lowest free number')
+  // Linux gives the lowest free number at once, Windows one that was freed lately.
+  const others = Array.from({ length: 100 }, () => closing(t, tcp()))
+  const heir = others.find(other => other.fd === fd)
+  t.truthy(heir, 'the system uses the number again')
   socket.close()
   socket.reset()
-  t.notThrows(() => closeSync(file))
+  t.is(heir?.getOption('error'), null)
 })
 
 // Not beside others: whether a step is taken at once depends on how much they do in the same turn.
 test.serial('a socket that takes the place of a closed one hears nothing of it', async t => {
-  const pairs = streams(t, 50)
+  const pairs = await manyStreams(t, 50)
   for (const [one, other] of pairs) {
     const receiving = t.throwsAsync(one.recv(1), closed)
     await other.send('for the closed one')
     one.close()
     await receiving
-    const [fresh, end] = pair('tcp')
-    closing(t, end)
-    await t.throwsAsync(closing(t, fresh).recv(1, { timeout: 1 }), { code: 'ETIMEDOUT' })
+    const [fresh] = await streams(t)
+    await t.throwsAsync(fresh.recv(1, { timeout: 1 }), { code: 'ETIMEDOUT' })
   }
 })
 
 test('the first of many that are ready at once can close all the others', async t => {
-  const pairs = streams(t, 100)
+  const pairs = await manyStreams(t, 100)
   let closers = 0
   const outcomes = pairs.map(([one]) => one.recvExact(2).then(() => {
     if (closers++ === 0) for (const [other] of pairs) if (other !== one) other.close()
@@ -127,15 +129,13 @@ test('the first of many that are ready at once can close all the others', async 
 })
 
 test('a continuation can close its socket and open others while more events are pending', async t => {
-  const pairs = streams(t, 100)
+  const pairs = await manyStreams(t, 100)
   const fresh: Promise<string>[] = []
   const all = pairs.map(async ([one], i) => {
     await one.recv(1)
     one.close()
     pairs[(i + 50) % 100]![1].close()
-    const [a, b] = pair('tcp')
-    closing(t, a)
-    closing(t, b)
+    const [a, b] = await streams(t)
     fresh.push(a.recv(100).then(String))
     b.trySend(`fresh ${i}`)
   })
@@ -147,7 +147,7 @@ test('a continuation can close its socket and open others while more events are 
 
 test('both ends can be closed in one callback, whatever waits on them', async t => {
   for (let i = 0; i < 50; i++) {
-    const [[one, other]] = streams(t, 1) as [[TcpSocket, TcpSocket]]
+    const [one, other] = await streams(t)
     const all = [one, other].flatMap(socket => [socket.recv(1), socket.recvExact(5), socket.send(Buffer.alloc(4 * MiB))])
     const settled = Promise.allSettled(all)
     if (i % 2 === 0) await turn()
@@ -171,6 +171,8 @@ test('several acceptors, connecting clients and a close in between: each connect
     for (let i = 0; i < round % 4; i++) await turn()
     server.close()
     for (const outcome of await settled) if (outcome.status === 'rejected') t.is(outcome.reason.code, closed.code)
+    // Wine 8 never tells of a connection that was reset before it was seen to be made.
+    if (wine === 8) for (const client of clients) client.close()
     await connecting
     const names = accepted.map(peer => String(peer.remoteAddress))
     t.is(new Set(names).size, names.length)
@@ -188,9 +190,15 @@ test.serial('a socket closed while it connects tells nobody else, and leaves no 
     if (i % 2 === 0) await Promise.resolve()
     client.close()
     await t.throwsAsync(connecting, closed)
-    const peer = await server.accept({ timeout: 1000 })
-    t.is((await peer.recvAll()).length, 0)
-    peer.close()
+    // Windows may give up the attempt before it is a connection, or end it with a reset.
+    const leeway = lacks.posix ? ['ETIMEDOUT', 'ECONNRESET'] : []
+    const outcome = await ending(server, lacks.posix ? 20 : 1000).catch((error: { code: string }) => error.code)
+    t.true([0, ...leeway].includes(outcome), String(outcome))
+  }
+
+  async function ending(listener: TcpSocket, timeout: number): Promise<number> {
+    const peer = closing(t, await listener.accept({ timeout }))
+    return (await peer.recvAll()).length
   }
 })
 
@@ -212,11 +220,8 @@ test('leaving a block disposes of the socket', async t => {
   t.true(other.closed)
 })
 
-function streams(t: ExecutionContext, count: number): [TcpSocket, TcpSocket][] {
-  return Array.from({ length: count }, () => {
-    const [one, other] = pair('tcp')
-    return [closing(t, one), closing(t, other)]
-  })
+async function manyStreams(t: ExecutionContext, count: number): Promise<[TcpSocket, TcpSocket][]> {
+  return await Promise.all(Array.from({ length: count }, () => streams(t)))
 }
 
 /** As far as promises get by themselves, before the runtime looks for events again. */
@@ -225,7 +230,7 @@ async function microtasks(): Promise<void> {
 }
 
 test('a close in the same tick as connect, bind or listen wins, and nothing hangs after it', async t => {
-  for (const family of ['inet', 'unix'] as const) {
+  for (const family of lacks.unix ? ['inet'] as const : ['inet', 'unix'] as const) {
     const server = await listener(t, family)
     const client = tcp(family)
     const connecting = client.connect(server.localAddress!)

@@ -6,13 +6,16 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { Address, pair, tcp, type Family, type TcpSocket } from 'socket2'
-import { closing, connectedPair, freshPath, listener, loopback } from './_util.js'
+import { addressOf, closing, connectedPair, freshPath, lacks, listener, loopback, unless, wine } from './_util.js'
 
 const families: Family[] = ['inet', 'inet6', 'unix']
+const onWindows = process.platform === 'win32' && wine === 0
 const badState = { code: 'ERR_SOCKET_BAD_STATE' }
 
 for (const family of families) {
-  test(`${family}: both ends know both addresses`, async t => {
+  const here = unless(family === 'unix' && lacks.unix)
+
+  here(`${family}: both ends know both addresses`, async t => {
     const { server, client, peer } = await connectedPair(t, family)
     t.true(client.remoteAddress!.equals(server.localAddress!))
     t.true(peer.localAddress!.equals(server.localAddress!))
@@ -26,7 +29,7 @@ for (const family of families) {
     t.true(client.remoteAddress!.equals(remoteAddress!))
   })
 
-  test(`${family}: a connect to where nobody listens any more is refused, and that socket is closed by it`, async t => {
+  here(`${family}: a connect to where nobody listens any more is refused, and that socket is closed by it`, async t => {
     const address = await deserted(t, family)
     const client = closing(t, tcp(family))
     const error = await t.throwsAsync(client.connect(address), { code: 'ECONNREFUSED', message: `connect ECONNREFUSED ${address}` })
@@ -37,7 +40,7 @@ for (const family of families) {
     await t.throwsAsync(client.connect(address), { code: 'ERR_SOCKET_CLOSED' })
   })
 
-  test(`${family}: while one connect is under way another one, a listen and I/O are refused, and it goes on`, async t => {
+  here(`${family}: while one connect is under way another one, a listen and I/O are refused, and it goes on`, async t => {
     const server = await listener(t, family)
     const client = closing(t, tcp(family))
     const connecting = client.connect(server.localAddress!)
@@ -52,7 +55,7 @@ for (const family of families) {
     t.is(String(await closing(t, await server.accept()).recv()), 'x')
   })
 
-  test(`${family}: arguments that are wrong leave the socket as it was`, async t => {
+  here(`${family}: arguments that are wrong leave the socket as it was`, async t => {
     const server = await listener(t, family)
     const client = closing(t, tcp(family))
     await t.throwsAsync(client.connect(server.localAddress!, { timeout: -1 }), { code: 'ERR_OUT_OF_RANGE' })
@@ -63,7 +66,7 @@ for (const family of families) {
     await t.notThrowsAsync(client.connect(server.localAddress!))
   })
 
-  test(`${family}: a bound socket connects from where it is bound`, async t => {
+  here(`${family}: a bound socket connects from where it is bound`, async t => {
     const server = await listener(t, family)
     const client = await closing(t, tcp(family)).bind(...loopback(t, family))
     const { localAddress } = client
@@ -124,14 +127,15 @@ for (const family of ['inet', 'inet6'] as const) {
   })
 }
 
-test('a path that is not there is ENOENT, and one that is no socket is refused', async t => {
+unless(lacks.unix)('a path that is not there is ENOENT, and one that is no socket is refused', async t => {
   const path = freshPath(t)
   const error = await t.throwsAsync(closing(t, tcp('unix')).connect(`unix:${path}`), { code: 'ENOENT' })
   t.like(error, { address: path, message: `connect ENOENT unix:${path}` })
-  await t.throwsAsync(closing(t, tcp('unix')).connect('unix:/dev/null'), { code: 'ECONNREFUSED' })
+  writeFileSync(path, 'a file')
+  await t.throwsAsync(closing(t, tcp('unix')).connect(`unix:${path}`), { code: 'ECONNREFUSED' })
 })
 
-test('a unix listener whose backlog is full refuses, rather than leaving the client to wait for nothing', async t => {
+unless(lacks.unix || lacks.posix && 'Windows may let it wait')('a unix listener whose backlog is full refuses, rather than leaving the client to wait for nothing', async t => {
   const server = await closing(t, tcp('unix')).listen(`unix:${freshPath(t)}`, 0, 0)
   const clients: TcpSocket[] = []
   const filling = async (): Promise<void> => {
@@ -142,7 +146,7 @@ test('a unix listener whose backlog is full refuses, rather than leaving the cli
   for (const _ of clients) closing(t, await server.accept())
 })
 
-test('a socket of a pair is connected already', async t => {
+unless(lacks.pairs)('a socket of a pair is connected already', async t => {
   const [one, other] = pair('tcp')
   closing(t, one)
   closing(t, other)
@@ -172,7 +176,7 @@ withNames(`each address of a name is tried in turn, until one accepts; when none
   t.deepEqual(JSON.parse(stdout), { count: 3, found: true, heard: 'hello', extra: 'ETIMEDOUT', failure: 'connect ECONNREFUSED the last' })
 })
 
-test('a socket that connects to itself talks to itself', async t => {
+unless(onWindows && 'Windows has no connection of a socket to itself')('a socket that connects to itself talks to itself', async t => {
   const socket = await closing(t, tcp()).bind('127.0.0.1')
   await socket.connect(socket.localAddress!)
   await socket.send('hello me')
@@ -188,16 +192,24 @@ async function deserted(t: ExecutionContext, family: Family): Promise<Address> {
 /** A listener with no room left: the system drops what asks for a connection. */
 async function fullListener(t: ExecutionContext, family: Family): Promise<{ full: TcpSocket; address: Address }> {
   const full = await closing(t, tcp(family)).listen(...loopback(t, family), 0)
-  const address = full.localAddress!
-  await closing(t, tcp(family)).connect(address)
-  return { full, address }
+  const address = addressOf(full)
+  // Some systems have room for more than was asked for.
+  for (let i = 0; i < 300; i++) {
+    const connected = await closing(t, tcp(family)).connect(address, { timeout: 30 }).then(() => true, () => false)
+    if (!connected) return { full, address }
+  }
+  throw new Error('a backlog of 0 has room for hundreds')
 }
 
 test('reading the error of a connect that was refused does not hide it from the connect', async t => {
   const address = await deserted(t, 'inet')
   const client = tcp()
   const connecting = client.connect(address)
-  t.is(client.getOption('error'), 'ECONNREFUSED')
+  // The system has answered when connect returns, or soon after.
+  const end = performance.now() + 5000
+  let error = client.getOption('error')
+  while (error === null && performance.now() < end) error = client.getOption('error')
+  t.is(error, 'ECONNREFUSED')
   await t.throwsAsync(connecting, { code: 'ECONNREFUSED' })
   t.true(client.closed)
 })

@@ -4,8 +4,9 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { Address, tcp } from 'socket2'
+import { lacks, unless, wine } from './_util.js'
 
-test('the tour ends by itself with status 0, and no colours go to a pipe', async t => {
+unless(wine > 0 && 'the tour’s 100,000 messages take Wine minutes')('the tour ends by itself with status 0, and no colours go to a pipe', async t => {
   const child = example(t, 'tour')
   let text = ''
   for await (const chunk of child.stdout.setEncoding('utf8')) text += chunk
@@ -30,7 +31,8 @@ test('the echo server sends back what it gets, and ends on an interrupt', async 
 
   const exit = once(child, 'exit')
   child.kill('SIGINT')
-  t.deepEqual(await exit, [0, null])
+  // Where there are no signals, that one ends the process by force.
+  t.deepEqual(await exit, lacks.posix ? [null, 'SIGINT'] : [0, null])
 })
 
 function example(t: ExecutionContext, name: string) {

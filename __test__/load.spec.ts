@@ -1,10 +1,15 @@
 // Many at once, and as fast as it goes. One after the other, so that they do not measure each other.
 import test from 'ava'
 import { tcp, type TcpSocket } from 'socket2'
-import { child, closing, listener } from './_util.js'
+import { child, closing, listener, unless, wine } from './_util.js'
 
-test.serial('10,000 connections in one process come and go with no descriptor or memory left behind', async t => {
-  const { code, stdout, stderr } = await child(t, 'waves', ['10', '1000'], ['--expose-gc', '--max-semi-space-size=1'])
+// Wine asks all sockets whose peer has gone again at every event, so that many of them take minutes.
+const [size, rounds] = wine > 0 ? [100, 2] : [1000, 20]
+const waves = 10
+const english = new Intl.NumberFormat('en')
+
+test.serial(`${english.format(waves * size)} connections in one process come and go with no descriptor or memory left behind`, async t => {
+  const { code, stdout, stderr } = await child(t, 'waves', [waves, size].map(String), ['--expose-gc', '--max-semi-space-size=1'])
   t.is(code, 0, stderr)
   const { descriptors, sockets, pending, heap, rss } = JSON.parse(stdout) as Record<string, number>
   t.deepEqual({ descriptors, sockets, pending }, { descriptors: 0, sockets: 0, pending: 0 })
@@ -13,7 +18,7 @@ test.serial('10,000 connections in one process come and go with no descriptor or
   t.true(rss! < 60, `${rss} MB of memory`)
 })
 
-test.serial('1,000 clients are served at the same time', async t => {
+test.serial(`${english.format(size)} clients are served at the same time`, async t => {
   const server = await listener(t)
   const serving = (async () => {
     const connections: Promise<void>[] = []
@@ -21,10 +26,10 @@ test.serial('1,000 clients are served at the same time', async t => {
     await Promise.all(connections)
     return connections.length
   })()
-  const clients = await Promise.all(Array.from({ length: 1000 }, () => closing(t, tcp()).connect(server.localAddress!)))
+  const clients = await Promise.all(Array.from({ length: size }, () => closing(t, tcp()).connect(server.localAddress!)))
   const replies = await Promise.all(clients.map(async (client, i) => {
     const [message, reply] = [Buffer.alloc(64, `client ${i} `), Buffer.alloc(64)]
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < rounds; round++) {
       await client.send(message)
       await client.recvExact(reply)
       if (!reply.equals(message)) return false
@@ -34,13 +39,13 @@ test.serial('1,000 clients are served at the same time', async t => {
   }))
   t.true(replies.every(Boolean))
   server.close()
-  t.is(await serving, 1000)
+  t.is(await serving, size)
 })
 
 for (const load of [
   'two tasks', 'many tasks', 'hundreds of tasks', 'bulk', 'a udp flood', 'a new socket for every datagram', 'connections that come and go'
 ]) {
-  test.serial(`a timer is not more than 50 ms late beside ${load} at full speed`, async t => {
+  unless(wine > 0 && 'what is late under Wine says nothing of Windows', test.serial)(`a timer is not more than 50 ms late beside ${load} at full speed`, async t => {
     const { code, stdout, stderr } = await child(t, 'lateness', [load])
     t.is(code, 0, stderr)
     const { late, fired, done } = JSON.parse(stdout) as { late: number; fired: number; done: number }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { addr, Address, addrName, tcp, type Family, type Host, type LookupFlags, type Port, type Protocol, type SocketType } from 'socket2'
-import { child, closing } from './_util.js'
+import { child, closing, lacks, unless } from './_util.js'
 
 type Query = [host?: Host, port?: Port, type?: SocketType, family?: Family]
 
@@ -137,7 +137,10 @@ test('many lookups at once are all answered', async t => {
 })
 
 test('addrName finds the name of an address and of its port', async t => {
-  t.deepEqual(await addrName(Address.parse('127.0.0.1:80')), { host: 'localhost', service: 'http' })
+  const { host, service } = await addrName(Address.parse('127.0.0.1:80'))
+  // Windows calls the loopback by the name of the machine.
+  t.true(process.platform === 'win32' ? host.length > 0 : host === 'localhost', host)
+  t.is(service, 'http')
   t.like(await addrName(Address.parse('127.0.0.1:64999')), { service: '64999' })
   await t.throwsAsync(addrName(Address.parse('unix:/x')), { code: 'ERR_INVALID_ARG_VALUE' })
   await t.throwsAsync(addrName('127.0.0.1:80' as unknown as Address), { code: 'ERR_INVALID_ARG_TYPE' })
@@ -152,9 +155,7 @@ test('a signal that is aborted already and wrong options end a lookup before it 
   await t.throwsAsync(addr({ host: 'localhost', signal: {} as AbortSignal }), { code: 'ERR_INVALID_ARG_TYPE' })
 })
 
-const onLinux = process.platform === 'linux' ? test : test.skip
-
-onLinux('a literal address starts no thread, a name does (threads are listed on Linux only)', async t => {
+unless(lacks.linux && 'threads are listed on Linux only')('a literal address starts no thread, a name does', async t => {
   const { stdout, code, stderr } = await child(t, 'lookup-threads')
   t.is(code, 0, stderr)
   t.deepEqual(JSON.parse(stdout), { afterLiterals: 0, afterName: 1 })
@@ -171,8 +172,7 @@ const ALONE = [
   'ip link set lo up && mount --bind "$0/resolv.conf" /etc/resolv.conf && mount --bind "$0/nsswitch.conf" /etc/nsswitch.conf && exec "$@"', alone
 ]
 const permitted = process.platform === 'linux' && spawnSync('unshare', [...ALONE, 'true']).status === 0
-const withNames = permitted ? test : test.skip
-const why = permitted ? '' : ' (skipped: no network namespace to be had here)'
+const withNames = unless(!permitted && 'no network namespace to be had here')
 
 function names(scenario: string): unknown {
   const script = fileURLToPath(new URL('_child/names.js', import.meta.url))
@@ -181,19 +181,19 @@ function names(scenario: string): unknown {
   return JSON.parse(stdout)
 }
 
-withNames(`slow names delay no other${why}`, t => {
+withNames('slow names delay no other', t => {
   t.deepEqual(names('slow'), { fast: ['127.0.0.1:80'], settled: 0, slow: Array(20).fill('127.0.0.9:80') })
 })
 
-withNames(`a literal address is found although every thread waits for a name${why}`, t => {
+withNames('a literal address is found although every thread waits for a name', t => {
   t.deepEqual(names('literal'), { found: ['127.0.0.1:80', '[::1]:0', '0.0.0.0:1', '127.0.0.1:0', 'unix:@x'], settled: 0 })
 })
 
-withNames(`closing a socket ends its lookups at once${why}`, t => {
+withNames('closing a socket ends its lookups at once', t => {
   t.deepEqual(names('closed'), { codes: Array(5).fill('ERR_SOCKET_CLOSED'), released: false })
 })
 
-withNames(`a lookup can be aborted and times out, and ends a connect, whose socket is closed then${why}`, t => {
+withNames('a lookup can be aborted and times out, and ends a connect, whose socket is closed then', t => {
   const { aborted, timedOut, closed } = names('givenUp') as { aborted: boolean[]; timedOut: object[]; closed: boolean }
   t.deepEqual(aborted, [true, true])
   t.deepEqual(timedOut.map((error) => (error as { code: string }).code), Array(3).fill('ETIMEDOUT'))
@@ -201,7 +201,7 @@ withNames(`a lookup can be aborted and times out, and ends a connect, whose sock
   t.true(closed)
 })
 
-withNames(`a name that does not exist is ENOTFOUND, a service without an answer EAI_AGAIN${why}`, t => {
+withNames('a name that does not exist is ENOTFOUND, a service without an answer EAI_AGAIN', t => {
   const failed = (code: string, hostname: string) => ({ code, syscall: 'getaddrinfo', hostname, message: `getaddrinfo ${code} ${hostname}` })
   t.deepEqual(names('failing'), [
     failed('ENOTFOUND', 'missing.invalid'), failed('EAI_AGAIN', 'broken.test'), failed('ENOTFOUND', 'missing.invalid'),
@@ -209,17 +209,17 @@ withNames(`a name that does not exist is ENOTFOUND, a service without an answer 
   ])
 })
 
-withNames(`connect tries every address of a name in turn, and fails as the last did${why}`, t => {
+withNames('connect tries every address of a name in turn, and fails as the last did', t => {
   t.deepEqual(names('turn'), { addresses: 2, connected: true, code: 'ECONNREFUSED', last: true })
 })
 
-withNames(`canonical names and the names of addresses come from the name service${why}`, t => {
+withNames('canonical names and the names of addresses come from the name service', t => {
   t.deepEqual(names('names'), {
     alias: '127.0.0.1:0', canonical: 'fast.test', host: { host: 'host.test', service: 'http' },
     unnamed: { code: 'ENOTFOUND', syscall: 'getnameinfo', hostname: '192.0.2.2', message: 'getnameinfo ENOTFOUND 192.0.2.2' }
   })
 })
 
-withNames(`a lookup for a socket that does not count lets the process end${why}`, t => {
+withNames('a lookup for a socket that does not count lets the process end', t => {
   t.is(names('unref'), 'asked')
 })

@@ -3,7 +3,7 @@ import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { loop, newThread, poll, pollSync } from 'socket2'
-import { closing, listener, stopping, streams, unixConnection } from './_util.js'
+import { closing, connectedPair, listener, stopping, streams } from './_util.js'
 
 test.afterEach('nothing is left open, and the loop runs', t => {
   t.deepEqual([...loop.sockets], [])
@@ -13,7 +13,7 @@ test.afterEach('nothing is left open, and the loop runs', t => {
 
 for (const [name, once] of [['poll', poll], ['pollSync', async (timeout?: number) => pollSync(timeout)]] as const) {
   test.serial(`${name} lets an operation go on that is ready, and says true`, async t => {
-    const [one, other] = streams(t)
+    const [one, other] = await streams(t)
     stopping(t)
     const receiving = one.recv()
     await other.send('x')
@@ -23,7 +23,7 @@ for (const [name, once] of [['poll', poll], ['pollSync', async (timeout?: number
   })
 
   test.serial(`${name} says false when its time is over, at once when it is 0`, async t => {
-    const [one] = streams(t)
+    const [one] = await streams(t)
     stopping(t)
     one.recv().catch(() => {})
     t.false(await once(0))
@@ -33,14 +33,14 @@ for (const [name, once] of [['poll', poll], ['pollSync', async (timeout?: number
   })
 
   test.serial(`${name} says false at once when nothing waits`, async t => {
-    streams(t)
+    await streams(t)
     stopping(t)
     t.false(await once())
   })
 
   test.serial(`${name}: what completes no operation is no event`, async t => {
-    const [one, other] = streams(t)
-    const [unwatched, peer] = streams(t)
+    const [one, other] = await streams(t)
+    const [unwatched, peer] = await streams(t)
     const watched = unwatched.recv(10)
     await peer.send('so that it is watched')
     await watched
@@ -55,7 +55,7 @@ for (const [name, once] of [['poll', poll], ['pollSync', async (timeout?: number
   })
 
   test.serial(`${name}: what ended before is no event of it`, async t => {
-    const [one] = streams(t)
+    const [one] = await streams(t)
     stopping(t)
     await t.throwsAsync(one.recv(10, { timeout: 5 }), { code: 'ETIMEDOUT' })
     one.recv().catch(() => {})
@@ -63,8 +63,8 @@ for (const [name, once] of [['poll', poll], ['pollSync', async (timeout?: number
   })
 
   test.serial(`${name} ends when the deadline of one who waits is over`, async t => {
-    const [one] = streams(t)
-    const [other] = streams(t)
+    const [one] = await streams(t)
+    const [other] = await streams(t)
     other.recv().catch(() => {})
     stopping(t)
     const receiving = one.recv(10, { timeout: 20 })
@@ -77,9 +77,10 @@ for (const [name, once] of [['poll', poll], ['pollSync', async (timeout?: number
 
   test.serial(`${name} can drive a whole conversation`, async t => {
     stopping(t)
-    const { client, peer } = await unixConnection(t)
     let done = false
+    const connecting = newThread(() => connectedPair(t))
     const talking = newThread(async () => {
+      const { client } = await connecting
       for (let i = 0; i < 20; i++) {
         await client.send(Buffer.alloc(100_000, i))
         t.is((await client.recvExact(1))[0], i)
@@ -88,6 +89,7 @@ for (const [name, once] of [['poll', poll], ['pollSync', async (timeout?: number
       done = true
     })
     const answering = newThread(async () => {
+      const { peer } = await connecting
       for (let i = 0; i < 20; i++) {
         const data = await peer.recvExact(100_000)
         await peer.send(data.subarray(99_999))
@@ -102,7 +104,7 @@ for (const [name, once] of [['poll', poll], ['pollSync', async (timeout?: number
 }
 
 test.serial('poll hears of a socket that is closed, and of an operation that is aborted, while it waits', async t => {
-  const [one, other] = streams(t)
+  const [one, other] = await streams(t)
   const abort = new AbortController()
   stopping(t)
   one.recv().catch(() => {})
@@ -116,7 +118,7 @@ test.serial('poll hears of a socket that is closed, and of an operation that is 
 })
 
 test.serial('polls at the same time all hear of an event', async t => {
-  const [one, other] = streams(t)
+  const [one, other] = await streams(t)
   stopping(t)
   const receiving = one.recv()
   const polls = [poll(), poll(5000), poll(Infinity)]
@@ -128,7 +130,7 @@ test.serial('polls at the same time all hear of an event', async t => {
 })
 
 test.serial('poll leaves the thread to others while it waits', async t => {
-  const [one, other] = streams(t)
+  const [one, other] = await streams(t)
   stopping(t)
   const receiving = one.recv()
   setTimeout(() => void other.send('x'), 10)
@@ -136,8 +138,8 @@ test.serial('poll leaves the thread to others while it waits', async t => {
   t.is(String(await receiving), 'x')
 })
 
-test.serial('pollSync blocks the thread: no timer fires meanwhile', t => {
-  const [one] = streams(t)
+test.serial('pollSync blocks the thread: no timer fires meanwhile', async t => {
+  const [one] = await streams(t)
   one.recv().catch(() => {})
   let fired = false
   const timer = setTimeout(() => (fired = true), 1)
@@ -149,7 +151,7 @@ test.serial('pollSync blocks the thread: no timer fires meanwhile', t => {
 })
 
 test.serial('pollSync works while the loop runs as well', async t => {
-  const [one, other] = streams(t)
+  const [one, other] = await streams(t)
   for (let i = 0; i < 50; i++) {
     const receiving = one.recv(10)
     // Sometimes with the poll in the hands of the poller's thread, sometimes not.

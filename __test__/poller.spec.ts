@@ -3,11 +3,9 @@ import { readlinkSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { epollFd, iocp, pollerHandle, udp } from 'socket2'
-import { closing } from './_util.js'
+import { closing, lacks, unless } from './_util.js'
 
-const onLinux = process.platform === 'linux' ? test : test.skip
-
-onLinux('epollFd is the descriptor of an epoll instance, the one that pollerHandle tells', t => {
+unless(lacks.linux)('epollFd is the descriptor of an epoll instance, the one that pollerHandle tells', t => {
   t.is(readlinkSync(`/proc/self/fd/${epollFd()}`), 'anon_inode:[eventpoll]')
   t.is(pollerHandle(), epollFd())
 })

@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
-import { child, freshPath } from './_util.js'
+import { child, freshPath, lacks, rounds, unless } from './_util.js'
 
-const linux = process.platform === 'linux' ? test : test.skip
+const linux = unless(lacks.linux)
 
 // Staying alive
 
@@ -49,7 +49,7 @@ test('an exception nobody catches does not strand the loop', async t => {
 })
 
 test('process.exit in the middle of traffic ends the process with its status', async t => {
-  for (let i = 0; i < 5; i++) t.like(await child(t, 'trouble', ['exit in the middle']), { code: 7, signal: null, stdout: '', stderr: '' })
+  for (let i = 0; i < rounds(5); i++) t.like(await child(t, 'trouble', ['exit in the middle']), { code: 7, signal: null, stdout: '', stderr: '' })
 })
 
 test('deleting the modules and loading them again, binding and all, gives libraries that all work', async t => {

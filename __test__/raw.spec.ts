@@ -1,14 +1,13 @@
-import test from 'ava'
 import { raw, type Family, type RawSocket } from 'socket2'
-import { child, closing } from './_util.js'
+import { child, closing, unless } from './_util.js'
 
-/** Whether this process may have raw sockets, and if not, why. */
-function refusal(family: Family): string | undefined {
+/** Why this process may not have raw sockets, or false when it may. */
+function refusal(family: Family): string | false {
   try {
     raw(family, family === 'inet' ? 'icmp' : 'icmpv6').close()
-    return undefined
+    return false
   } catch (error) {
-    return (error as Error).message
+    return `the system does not permit it: ${(error as Error).message}`
   }
 }
 
@@ -37,11 +36,9 @@ const PROTOCOLS = {
 
 for (const family of ['inet', 'inet6'] as const) {
   const { protocol, host, request, reply } = PROTOCOLS[family]
-  const why = refusal(family)
-  const permitted = why === undefined ? test : test.skip
-  const title = why === undefined ? '' : ` (skipped, the system does not permit it: ${why})`
+  const permitted = unless(refusal(family))
 
-  permitted(`an echo request to loopback is answered (${family} ${protocol})${title}`, async t => {
+  permitted(`an echo request to loopback is answered (${family} ${protocol})`, async t => {
     const socket = closing(t, raw(family, protocol))
     t.deepEqual([socket.type, socket.family, socket.protocol], ['raw', family, protocol])
     const [id, payload] = [process.pid & 0xffff, 'are you there?']
@@ -59,7 +56,7 @@ for (const family of ['inet', 'inet6'] as const) {
     }
   })
 
-  permitted(`a connected raw socket sends without an address, and what does not fit is cut (${family})${title}`, async t => {
+  permitted(`a connected raw socket sends without an address, and what does not fit is cut (${family})`, async t => {
     const socket = await closing(t, raw(family, protocol)).connect(host)
     t.is(socket.remoteAddress?.address, host)
     const [id, payload] = [(process.pid + 1) & 0xffff, 'x'.repeat(100)]
@@ -69,7 +66,7 @@ for (const family of ['inet', 'inet6'] as const) {
     t.deepEqual([length, truncated], [30, true])
   })
 
-  permitted(`a raw socket that is bound has an address without a port (${family})${title}`, async t => {
+  permitted(`a raw socket that is bound has an address without a port (${family})`, async t => {
     const socket = await closing(t, raw(family, protocol)).bind(host)
     t.is(socket.localAddress?.address, host)
     if (family === 'inet') t.is(socket.getOption('ttl') > 0, true)
@@ -86,10 +83,7 @@ async function answer(socket: RawSocket, family: Family, type: number, id: numbe
   }
 }
 
-const why = refusal('inet')
-const permitted = why === undefined ? test : test.skip
-
-permitted(`raw sockets need a protocol, and know no streams${why === undefined ? '' : ` (skipped: ${why})`}`, async t => {
+unless(refusal('inet'))('raw sockets need a protocol, and know no streams', async t => {
   t.throws(() => raw('inet', 'ip'), { name: 'SocketError', code: 'EPROTONOSUPPORT' })
   const socket = closing(t, raw('inet', 'icmp'))
   for (const name of ['listen', 'accept', 'shutdown', 'recvExact']) t.false(name in socket)
@@ -97,9 +91,7 @@ permitted(`raw sockets need a protocol, and know no streams${why === undefined ?
   await t.throwsAsync(socket.send('x', '::1', 0), { code: 'ERR_INVALID_ARG_VALUE' })
 })
 
-const asRoot = process.getuid?.() === 0 ? test : test.skip
-
-asRoot('without the right to raw sockets making one throws EPERM (run by root, which gives its right up)', async t => {
+unless(process.getuid?.() !== 0 && 'only root can give its right up')('without the right to raw sockets making one throws EPERM', async t => {
   const { code, stdout, stderr } = await child(t, 'raw-unprivileged')
   t.is(code, 0, stderr)
   t.deepEqual(JSON.parse(stdout), { name: 'SocketError', code: 'EPERM', syscall: 'socket', message: 'socket EPERM' })

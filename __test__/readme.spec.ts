@@ -4,6 +4,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { unless } from './_util.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 // Inside the project, where the name socket2 leads to the project itself.
@@ -11,8 +12,12 @@ const folder = join(root, '.cache', `readme-${process.pid}`)
 
 const readme = await readFile(join(root, 'README.md'), 'utf8')
 const blocks = [...readme.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code!)
+const tsc = join(root, 'node_modules/typescript/bin/tsc')
+/** The compiler is a binary: packages that were installed for one system have none for another. */
+const compiles = spawnSync(process.execPath, [tsc, '--version']).status === 0
 
 test.before('compile', async t => {
+  if (!compiles) return
   await mkdir(folder, { recursive: true })
   await Promise.all(blocks.map((code, i) => writeFile(join(folder, `block${i}.ts`), code)))
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({
@@ -20,7 +25,6 @@ test.before('compile', async t => {
     compilerOptions: { rootDir: '.', outDir: 'out', noUnusedLocals: false },
     include: ['*.ts']
   }))
-  const tsc = join(root, 'node_modules/typescript/bin/tsc')
   const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' })
   t.is(status, 0, stdout)
 })
@@ -32,7 +36,7 @@ test('the README shows code', t => {
 })
 
 for (const i of blocks.keys()) {
-  test(`block ${i + 1} of the README runs to its end`, t => {
+  unless(!compiles && 'no compiler is installed for this system')(`block ${i + 1} of the README runs to its end`, t => {
     const { status, stderr } = spawnSync(process.execPath, [join(folder, `out/block${i}.js`)], { encoding: 'utf8', timeout: 30_000 })
     t.is(stderr, '')
     t.is(status, 0)

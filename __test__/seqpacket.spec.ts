@@ -1,12 +1,12 @@
-// Seqpacket sockets: connections whose messages keep their boundaries. Linux only.
+// Seqpacket sockets: connections whose messages keep their boundaries.
 import { setImmediate as turn } from 'node:timers/promises'
-import anyTest, { type TestFn } from 'ava'
+import test from 'ava'
 import { seqpacket } from 'socket2'
-import { closing, freshPath, seqpacketPair } from './_util.js'
+import { closing, freshPath, lacks, seqpacketPair, unless } from './_util.js'
 
-const test = (process.platform === 'linux' ? anyTest : anyTest.skip) as TestFn
+const testIt = unless(lacks.seqpacket)
 
-test('messages keep their boundaries and their order', async t => {
+testIt('messages keep their boundaries and their order', async t => {
   const { client, peer } = await seqpacketPair(t)
   t.deepEqual([client.type, client.family], ['seqpacket', 'unix'])
   const lengths = Array.from({ length: 500 }, (_, i) => 1 + ((i * 977) % 5000))
@@ -19,7 +19,7 @@ test('messages keep their boundaries and their order', async t => {
   t.is(client.bytesWritten, peer.bytesRead)
 })
 
-test('each of several readers gets one message, in their order', async t => {
+testIt('each of several readers gets one message, in their order', async t => {
   const { client, peer } = await seqpacketPair(t)
   const into = new Uint8Array(10)
   const receiving = [peer.recv(10).then(String), peer.recv(into).then(count => String(Buffer.from(into.subarray(0, count)))), peer.recv().then(String)]
@@ -27,7 +27,7 @@ test('each of several readers gets one message, in their order', async t => {
   t.deepEqual(await Promise.all(receiving), ['one', 'two', 'three'])
 })
 
-test('what does not fit is lost, and the next message is whole', async t => {
+testIt('what does not fit is lost, and the next message is whole', async t => {
   const { client, peer } = await seqpacketPair(t)
   await client.send('too long for it')
   await client.send('next')
@@ -35,7 +35,7 @@ test('what does not fit is lost, and the next message is whole', async t => {
   t.is(String(await peer.recv(8)), 'next')
 })
 
-test('a length of 0 is the end, again and again; sending nothing is a RangeError', async t => {
+testIt('a length of 0 is the end, again and again; sending nothing is a RangeError', async t => {
   const { client, peer } = await seqpacketPair(t)
   for (const nothing of ['', new Uint8Array(0)]) {
     await t.throwsAsync(client.send(nothing), { instanceOf: RangeError, code: 'ERR_OUT_OF_RANGE' })
@@ -55,7 +55,7 @@ test('a length of 0 is the end, again and again; sending nothing is a RangeError
   t.is(String(await client.recv()), 'still there')
 })
 
-test('a message that is too long for the system is EMSGSIZE, and harms no other', async t => {
+testIt('a message that is too long for the system is EMSGSIZE, and harms no other', async t => {
   const { client, peer } = await seqpacketPair(t)
   const error = await t.throwsAsync(client.send(Buffer.alloc(64 << 20)), { code: 'EMSGSIZE' })
   t.like(error, { syscall: 'send', bytesSent: 0 })
@@ -63,7 +63,7 @@ test('a message that is too long for the system is EMSGSIZE, and harms no other'
   t.is(String(await peer.recv()), 'short')
 })
 
-test('a sender whose messages are not taken waits, and its deadline loses none of the others', async t => {
+testIt('a sender whose messages are not taken waits, and its deadline loses none of the others', async t => {
   const { client, peer } = await seqpacketPair(t)
   let sent = 0
   const fill = async (): Promise<void> => {
@@ -78,7 +78,7 @@ test('a sender whose messages are not taken waits, and its deadline loses none o
 })
 
 // Not beside others: whether a step is taken at once depends on how much they do in the same turn.
-test.serial('a recv that timed out or was aborted has taken no message', async t => {
+unless(lacks.seqpacket, test.serial)('a recv that timed out or was aborted has taken no message', async t => {
   const { client, peer } = await seqpacketPair(t)
   await t.throwsAsync(peer.recv(10, { timeout: 5 }), { code: 'ETIMEDOUT' })
   const controller = new AbortController()
@@ -90,7 +90,7 @@ test.serial('a recv that timed out or was aborted has taken no message', async t
   t.is(String(await peer.recv(10, { timeout: 0 })), 'message')
 })
 
-test('close ends those who wait at once, and the peer sees the end', async t => {
+testIt('close ends those who wait at once, and the peer sees the end', async t => {
   const { client, peer } = await seqpacketPair(t)
   const receiving = t.throwsAsync(client.recv(), { code: 'ERR_SOCKET_CLOSED' })
   const ending = peer.recv()
@@ -101,7 +101,7 @@ test('close ends those who wait at once, and the peer sees the end', async t => 
   await t.throwsAsync(peer.send('x'), { code: 'EPIPE' })
 })
 
-test('iterating gives the messages until the end', async t => {
+testIt('iterating gives the messages until the end', async t => {
   const { client, peer } = await seqpacketPair(t)
   for (const text of ['a', 'b', 'c']) await client.send(text)
   for await (const message of peer) {
@@ -114,7 +114,7 @@ test('iterating gives the messages until the end', async t => {
   t.deepEqual(rest, ['b', 'c'])
 })
 
-test('a listener gives its connections one by one, until it is closed', async t => {
+testIt('a listener gives its connections one by one, until it is closed', async t => {
   const server = await closing(t, seqpacket()).listen(`unix:${freshPath(t)}`)
   const clients = [await closing(t, seqpacket()).connect(server.localAddress!), await closing(t, seqpacket()).connect(server.localAddress!)]
   for (const [i, client] of clients.entries()) await client.send(`${i}`)

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import { pollerHandle, tcp } from 'socket2'
-import { closing, connectedPair } from './_util.js'
+import { closing, connectedPair, rounds } from './_util.js'
 
 interface Sharer {
   worker: Worker
@@ -53,7 +53,7 @@ test.serial('a thread that blocks does not delay the others of its poller', asyn
 test.serial('a thread that ends, in whatever way, harms no other of its poller', async t => {
   const { client, peer } = await connectedPair(t)
   const steady = await sharer(t)
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < rounds(12); round++) {
     const { worker, port } = await sharer(t)
     const traffic = converse(t, port, 1_000_000)
     await converse(t, steady.port, 5)

@@ -3,13 +3,18 @@ import { createHash, randomBytes } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
 import { tcp, type Family, type TcpSocket } from 'socket2'
-import { connectedPair, listener } from './_util.js'
+import { connectedPair, lacks, listener, unless, wine } from './_util.js'
 
 const families: Family[] = ['inet', 'inet6', 'unix']
 const MiB = 1 << 20
 
+/** What a writer hears of a connection that is gone, once it knows. Windows goes on telling how it went. */
+const GONE = lacks.posix ? ['ECONNRESET', 'ECONNABORTED'] : ['EPIPE']
+
 for (const family of families) {
-  test(`${family}: what is sent arrives, as text, as bytes and as a list`, async t => {
+  const testIt = unless(family === 'unix' && lacks.unix)
+
+  testIt(`${family}: what is sent arrives, as text, as bytes and as a list`, async t => {
     const { client, peer } = await connectedPair(t, family)
     t.is(await client.send('grüße '), 8)
     t.is(await client.send(Buffer.from('from ')), 5)
@@ -18,7 +23,7 @@ for (const family of families) {
     t.deepEqual([client.bytesWritten, client.bytesRead, peer.bytesWritten, peer.bytesRead], [22, 0, 0, 22])
   })
 
-  test(`${family}: 64 MiB to a slow reader arrive whole`, async t => {
+  testIt(`${family}: 64 MiB to a slow reader arrive whole`, async t => {
     const { client, peer } = await connectedPair(t, family)
     const data = randomBytes(MiB)
     const hash = createHash('sha256')
@@ -39,7 +44,7 @@ for (const family of families) {
     t.is(peer.bytesRead, 64 * MiB)
   })
 
-  test(`${family}: the end of the stream is 0, again and again, in every form of recv`, async t => {
+  testIt(`${family}: the end of the stream is 0, again and again, in every form of recv`, async t => {
     const { client, peer } = await connectedPair(t, family)
     await client.send('last words')
     client.shutdown('write')
@@ -54,7 +59,7 @@ for (const family of families) {
     t.is(peer.bytesRead, 10)
   })
 
-  test(`${family}: a reader that waits learns of the end of the stream`, async t => {
+  testIt(`${family}: a reader that waits learns of the end of the stream`, async t => {
     const { client, peer } = await connectedPair(t, family)
     const receiving = peer.recv(new Uint8Array(1))
     await turn()
@@ -62,7 +67,7 @@ for (const family of families) {
     t.is(await receiving, 0)
   })
 
-  test(`${family}: a side that ended its own direction goes on receiving`, async t => {
+  testIt(`${family}: a side that ended its own direction goes on receiving`, async t => {
     const { client, peer } = await connectedPair(t, family)
     client.shutdown('write')
     client.shutdown('write')
@@ -77,7 +82,7 @@ for (const family of families) {
     peer.shutdown('both')
   })
 
-  test(`${family}: shutdown of the reading side wakes its reader with the end, and sending goes on`, async t => {
+  testIt(`${family}: shutdown of the reading side wakes its reader with the end, and sending goes on`, async t => {
     const { client, peer } = await connectedPair(t, family)
     const receiving = client.recv(10)
     await turn()
@@ -87,7 +92,7 @@ for (const family of families) {
     t.is(String(await peer.recv()), 'out')
   })
 
-  test(`${family}: shutdown of the writing side ends a writer that waits with EPIPE`, async t => {
+  testIt(`${family}: shutdown of the writing side ends a writer that waits with EPIPE`, async t => {
     const { client } = await connectedPair(t, family)
     const sending = client.send(Buffer.alloc(64 * MiB))
     await turn()
@@ -96,7 +101,7 @@ for (const family of families) {
     t.is((error as { bytesSent?: number }).bytesSent, client.bytesWritten)
   })
 
-  test(`${family}: writing to a peer that is gone is an error, not a signal`, async t => {
+  testIt(`${family}: writing to a peer that is gone is an error, not a signal`, async t => {
     const { client, peer } = await connectedPair(t, family)
     peer.close()
     const failure = async (): Promise<unknown> => {
@@ -109,12 +114,14 @@ for (const family of families) {
         await turn()
       }
     }
-    t.true(['EPIPE', 'ECONNRESET'].includes(String(await failure())))
-    t.throws(() => client.trySend('x'), { code: 'EPIPE' })
-    await t.throwsAsync(client.send([Buffer.from('x'), Buffer.from('y')]), { code: 'EPIPE' })
+    t.true([...GONE, 'ECONNRESET'].includes(String(await failure())))
+    const again = t.throws<NodeJS.ErrnoException>(() => client.trySend('x'))
+    t.true(GONE.includes(String(again.code)), again.code)
+    const later = await t.throwsAsync<NodeJS.ErrnoException>(client.send([Buffer.from('x'), Buffer.from('y')]))
+    t.true(GONE.includes(String(later.code)), later.code)
   })
 
-  test(`${family}: a writer that waits does not hold up the reader`, async t => {
+  testIt(`${family}: a writer that waits does not hold up the reader`, async t => {
     const { client, peer } = await connectedPair(t, family)
     const sending = client.send(Buffer.alloc(64 * MiB))
     await turn()
@@ -127,7 +134,7 @@ for (const family of families) {
     t.is(await sending, 64 * MiB)
   })
 
-  test(`${family}: sends and receives of both sides in flight at once keep their order and do not interleave`, async t => {
+  testIt(`${family}: sends and receives of both sides in flight at once keep their order and do not interleave`, async t => {
     const { client, peer } = await connectedPair(t, family)
     const lengths = Array.from({ length: 300 }, (_, i) => 1 + ((i * 7919) % 50_000))
     const message = (i: number, length: number): Buffer => Buffer.alloc(length, i)
@@ -153,7 +160,7 @@ for (const family of families) {
     }
   })
 
-  test(`${family}: a second reader waits its turn`, async t => {
+  testIt(`${family}: a second reader waits its turn`, async t => {
     const { client, peer } = await connectedPair(t, family)
     const order: string[] = []
     const first = peer.recvExact(6).then(data => order.push(`first ${data}`))
@@ -167,7 +174,7 @@ for (const family of families) {
     t.deepEqual(order, ['first abcdef', 'second ghi', 'third'])
   })
 
-  test(`${family}: thousands of buffers, many of them empty, go out as one`, async t => {
+  testIt(`${family}: thousands of buffers, many of them empty, go out as one`, async t => {
     const { client, peer } = await connectedPair(t, family)
     const list = Array.from({ length: 20_000 }, (_, i) => (i % 3 === 0 ? new Uint8Array(0) : randomBytes(i % 101)))
     const data = Buffer.concat(list)
@@ -179,7 +186,7 @@ for (const family of families) {
     t.is(await client.send(''), 0)
   })
 
-  test(`${family}: a list that was changed while it was being sent goes out as it was`, async t => {
+  testIt(`${family}: a list that was changed while it was being sent goes out as it was`, async t => {
     const { client, peer } = await connectedPair(t, family)
     const list = [Buffer.alloc(64 * MiB, 1), Buffer.from('end')]
     const sending = client.send(list)
@@ -189,7 +196,7 @@ for (const family of families) {
     t.is(String(data.subarray(-3)), 'end')
   })
 
-  test(`${family}: tryRecv and trySend never wait`, async t => {
+  testIt(`${family}: tryRecv and trySend never wait`, async t => {
     const { client, peer } = await connectedPair(t, family)
     const into = new Uint8Array(4)
     t.is(peer.tryRecv(into), null)
@@ -209,7 +216,7 @@ for (const family of families) {
     t.is(client.bytesWritten, 6 + 7 + sent)
   })
 
-  test(`${family}: tryRecv and trySend do not push in before those who wait`, async t => {
+  testIt(`${family}: tryRecv and trySend do not push in before those who wait`, async t => {
     const { client, peer } = await connectedPair(t, family)
     const sending = client.send(Buffer.alloc(64 * MiB, 'a'))
     t.is(client.trySend('b'), 0)
@@ -221,7 +228,7 @@ for (const family of families) {
     await sending
   })
 
-  test(`${family}: iterating gives what comes until the end, and leaving the loop neither closes nor loses`, async t => {
+  testIt(`${family}: iterating gives what comes until the end, and leaving the loop neither closes nor loses`, async t => {
     const { client, peer } = await connectedPair(t, family)
     await client.send('one')
     for await (const chunk of peer) {
@@ -236,7 +243,7 @@ for (const family of families) {
     t.is(String(Buffer.concat(chunks)), 'two')
   })
 
-  test(`${family}: recvAll takes everything to the end, and a small recv takes no more than it asks for`, async t => {
+  testIt(`${family}: recvAll takes everything to the end, and a small recv takes no more than it asks for`, async t => {
     const { client, peer } = await connectedPair(t, family)
     const data = randomBytes(3 * MiB)
     void client.send(data).then(() => client.shutdown('write'))
@@ -246,7 +253,7 @@ for (const family of families) {
     t.true(Buffer.concat([head, rest]).equals(data))
   })
 
-  test(`${family}: recvAll past its limit fails, and what had come stays readable`, async t => {
+  testIt(`${family}: recvAll past its limit fails, and what had come stays readable`, async t => {
     const { client, peer } = await connectedPair(t, family)
     await client.send('0123456789')
     client.shutdown('write')
@@ -257,7 +264,7 @@ for (const family of families) {
     t.is((await peer.recvAll({ limit: 0 })).length, 0)
   })
 
-  test(`${family}: recvExact that meets the end early says how much came, and leaves it readable`, async t => {
+  testIt(`${family}: recvExact that meets the end early says how much came, and leaves it readable`, async t => {
     const { client, peer } = await connectedPair(t, family)
     await client.send('half')
     client.shutdown('write')
@@ -272,7 +279,7 @@ for (const family of families) {
     t.is((await peer.recv(1)).length, 0)
   })
 
-  test(`${family}: what a failed recvExact leaves is there for the reader behind it`, async t => {
+  testIt(`${family}: what a failed recvExact leaves is there for the reader behind it`, async t => {
     const { client, peer } = await connectedPair(t, family)
     const controller = new AbortController()
     const first = peer.recvExact(10, { signal: controller.signal })
@@ -284,7 +291,7 @@ for (const family of families) {
     t.is(String(await second), 'early')
   })
 
-  test(`${family}: in the state before a connection everything is refused, and nothing changes`, async t => {
+  testIt(`${family}: in the state before a connection everything is refused, and nothing changes`, async t => {
     const socket = tcp(family)
     t.teardown(() => socket.close())
     const refused = { code: 'ERR_SOCKET_BAD_STATE' }
@@ -305,7 +312,7 @@ for (const family of families) {
 }
 
 for (const family of ['inet', 'inet6'] as const) {
-  test(`${family}: a reset reaches the peer as ECONNRESET, also one that waits`, async t => {
+  unless(wine === 8 && 'Wine 8 shows a reset as the end of the stream')(`${family}: a reset reaches the peer as ECONNRESET, also one that waits`, async t => {
     const one = await connectedPair(t, family)
     one.peer.reset()
     t.true(one.peer.closed)

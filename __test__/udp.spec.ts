@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createSocket } from 'node:dgram'
 import test, { type ExecutionContext } from 'ava'
 import { pair, tcp, udp, type Address, type Datagram, type Family, type UdpSocket } from 'socket2'
-import { closing, freshPath, loopback } from './_util.js'
+import { closing, freshPath, lacks, loopback, unless, wine } from './_util.js'
 
 const families = ['inet', 'inet6', 'unix'] as const
 const ip = ['inet', 'inet6'] as const
@@ -10,6 +10,14 @@ const ip = ['inet', 'inet6'] as const
 /** A bound socket. */
 async function bound(t: ExecutionContext, family: Family = 'inet'): Promise<UdpSocket> {
   return await closing(t, udp(family)).bind(...loopback(t, family))
+}
+
+/** A socket that is bound to a place by its number, a port that was free a moment ago. */
+async function boundByNumber(t: ExecutionContext, family: Family): Promise<UdpSocket> {
+  const first = await bound(t, family)
+  const place = at(first)
+  first.close()
+  return await closing(t, udp(family)).bind(place)
 }
 
 /** The address of a socket that is bound. */
@@ -28,7 +36,9 @@ async function nobodyAt(family: Family = 'inet'): Promise<Address> {
 }
 
 for (const family of families) {
-  test(`datagrams go to an address and say where they came from (${family})`, async t => {
+  const testIt = unless(family === 'unix' && lacks.unixDatagrams)
+
+  testIt(`datagrams go to an address and say where they came from (${family})`, async t => {
     const [one, other] = [await bound(t, family), await bound(t, family)]
     t.is(await one.send('hello', at(other)), 5)
     const first = await other.recv()
@@ -40,7 +50,7 @@ for (const family of families) {
     t.deepEqual([one.bytesWritten, one.bytesRead, other.bytesWritten, other.bytesRead], [5, 4, 4, 5])
   })
 
-  test(`a datagram longer than the memory is cut and says so, one that fits exactly is not (${family})`, async t => {
+  testIt(`a datagram longer than the memory is cut and says so, one that fits exactly is not (${family})`, async t => {
     const [one, other] = [await bound(t, family), await bound(t, family)]
     for (let i = 0; i < 4; i++) await one.send('0123456789', at(other))
     const space = new Uint8Array(4)
@@ -51,7 +61,7 @@ for (const family of families) {
     t.like(await other.recv(10), { data: Buffer.from('0123456789'), truncated: false })
   })
 
-  test(`an empty datagram arrives as one (${family})`, async t => {
+  testIt(`an empty datagram arrives as one (${family})`, async t => {
     const [one, other] = [await bound(t, family), await bound(t, family)]
     t.is(await one.send('', at(other)), 0)
     t.is(await one.send(new Uint8Array(0), at(other)), 0)
@@ -61,7 +71,7 @@ for (const family of families) {
     t.is(String((await other.recv()).data), 'then another')
   })
 
-  test(`a connected socket sends without an address, and hears only its peer (${family})`, async t => {
+  testIt(`a connected socket sends without an address, and hears only its peer (${family})`, async t => {
     const [one, other, stranger] = [await bound(t, family), await bound(t, family), await bound(t, family)]
     t.is(one.remoteAddress, null)
     t.is(await one.connect(at(other)), one)
@@ -79,8 +89,8 @@ for (const family of families) {
     t.is(String((await one.recv()).data), 'from the peer')
   })
 
-  test(`a socket can be connected anew, and disconnected (${family})`, async t => {
-    const [one, other, third] = [await bound(t, family), await bound(t, family), await bound(t, family)]
+  testIt(`a socket can be connected anew, and disconnected (${family})`, async t => {
+    const [one, other, third] = [await boundByNumber(t, family), await bound(t, family), await bound(t, family)]
     await one.connect(at(other))
     await one.connect(at(third))
     await one.send('x')
@@ -93,7 +103,7 @@ for (const family of families) {
     t.is(String((await one.recv()).data), 'heard again')
   })
 
-  test(`receivers are served in the order of their calls (${family})`, async t => {
+  testIt(`receivers are served in the order of their calls (${family})`, async t => {
     const [one, other] = [await bound(t, family), await bound(t, family)]
     const receiving = Promise.all([other.recv(), other.recv(new Uint8Array(3)), other.recv()])
     for (const text of ['1', '22', '333']) await one.send(text, at(other))
@@ -101,7 +111,7 @@ for (const family of families) {
     t.deepEqual([first.data.length, second.length, third.data.length], [1, 2, 3])
   })
 
-  test(`a recv that times out or is aborted takes no datagram (${family})`, async t => {
+  testIt(`a recv that times out or is aborted takes no datagram (${family})`, async t => {
     const [one, other] = [await bound(t, family), await bound(t, family)]
     await t.throwsAsync(other.recv(10, { timeout: 1 }), { code: 'ETIMEDOUT' })
     const abort = new AbortController()
@@ -113,7 +123,7 @@ for (const family of families) {
     t.is(String((await other.recv()).data), 'kept')
   })
 
-  test(`iteration gives the datagrams until the socket is closed, and leaving it leaves it open (${family})`, async t => {
+  testIt(`iteration gives the datagrams until the socket is closed, and leaving it leaves it open (${family})`, async t => {
     const [one, other] = [await bound(t, family), await bound(t, family)]
     for (const text of ['a', 'b', 'c']) await one.send(text, at(other))
     let text = ''
@@ -131,16 +141,17 @@ for (const family of families) {
 }
 
 for (const family of ip) {
-  test(`a datagram to a port where nobody is comes back as ECONNREFUSED, and the socket goes on (${family})`, async t => {
+  unless(wine > 0 && 'Wine does not tell who waits')(`a datagram to a port where nobody is comes back as ECONNREFUSED, and the socket goes on (${family})`, async t => {
     const socket = await bound(t, family)
     const nobody = await nobodyAt(family)
     await socket.connect(nobody)
     const receiving = socket.recv()
     await socket.send('is anybody there?')
     await t.throwsAsync(receiving, { code: 'ECONNREFUSED', message: 'recv ECONNREFUSED' })
-    // The same through a send, which is told of what an earlier one did.
+    // The same through a send, which is told of what an earlier one did; Windows tells only who receives.
     await socket.send('really nobody?')
-    await t.throwsAsync(socket.send('x'), { code: 'ECONNREFUSED' })
+    if (!lacks.posix) await t.throwsAsync(socket.send('x'), { code: 'ECONNREFUSED' })
+    else await t.throwsAsync(socket.recv(), { code: 'ECONNREFUSED' })
     const somebody = await closing(t, udp(family)).bind(nobody)
     await somebody.send('now there is', at(socket))
     t.is(String((await socket.recv()).data), 'now there is')
@@ -148,7 +159,15 @@ for (const family of ip) {
     t.is(String((await somebody.recv()).data), 'good')
   })
 
-  test(`disconnect keeps the local port, also one that the system chose (${family})`, async t => {
+  test(`disconnect keeps the local port (${family})`, async t => {
+    const socket = await boundByNumber(t, family)
+    const before = String(at(socket))
+    await socket.connect(at(await bound(t, family)))
+    socket.disconnect()
+    t.is(String(at(socket)), before)
+  })
+
+  unless(wine > 0 && 'Linux takes that port away, and Wine cannot bind a second time')(`disconnect keeps a local port that the system chose (${family})`, async t => {
     const other = await bound(t, family)
     const chosen = await closing(t, udp(family)).connect(at(other))
     const { port } = at(chosen)
@@ -157,11 +176,6 @@ for (const family of ip) {
     t.is(at(chosen).port, port)
     await other.send('x', family === 'inet' ? '127.0.0.1' : '::1', port)
     t.is(String((await chosen.recv()).data), 'x')
-    const fixed = await bound(t, family)
-    const before = String(at(fixed))
-    await fixed.connect(at(other))
-    fixed.disconnect()
-    t.is(String(at(fixed)), before)
   })
 
   test(`a datagram too big for the protocol is EMSGSIZE, and the next one goes (${family})`, async t => {
@@ -240,19 +254,21 @@ test('a name is looked up for a datagram', async t => {
 test('broadcasting is EACCES without the option', async t => {
   const socket = closing(t, udp())
   await t.throwsAsync(socket.send('x', '255.255.255.255', 9), { code: 'EACCES', message: 'send EACCES 255.255.255.255:9' })
+})
+
+unless(wine === 10 && 'Wine 10 lets anyone connect there')('connecting for broadcasts is EACCES without the option', async t => {
+  const socket = closing(t, udp())
   await t.throwsAsync(socket.connect('255.255.255.255', 9), { code: 'EACCES', message: 'connect EACCES 255.255.255.255:9' })
 })
 
-const onLinux = process.platform === 'linux' ? test : test.skip
-
-onLinux('broadcasting on loopback arrives with the option (Linux: elsewhere loopback does not broadcast)', async t => {
+unless(lacks.linux)('broadcasting on loopback arrives with the option (Linux: elsewhere loopback does not broadcast)', async t => {
   const other = await closing(t, udp()).bind('127.255.255.255', 0)
   const socket = closing(t, udp('inet', undefined, { broadcast: true }))
   await socket.send('all', at(other))
   t.is(String((await other.recv()).data), 'all')
 })
 
-test('a send of what a closed peer can no longer take fails, and the address is in the error', async t => {
+unless(lacks.unixDatagrams)('a send of what a closed peer can no longer take fails, and the address is in the error', async t => {
   const path = freshPath(t)
   const socket = await bound(t, 'unix')
   await t.throwsAsync(socket.send('x', `unix:${path}`, 0), { code: 'ENOENT', message: `send ENOENT unix:${path}` })
@@ -262,7 +278,7 @@ test('a send of what a closed peer can no longer take fails, and the address is 
   await t.throwsAsync(socket.send('x', `unix:${path}`, 0), { code: 'ENOENT' }, 'the path went with its socket')
 })
 
-onLinux('an abstract name is bound, sent to, and free again after close (Linux)', async t => {
+unless(lacks.abstractNames)('an abstract name is bound, sent to, and free again after close', async t => {
   const name = `unix:@socket2-${process.pid}-${Math.random()}`
   const one = await closing(t, udp('unix')).bind(name)
   const other = closing(t, udp('unix'))
@@ -277,12 +293,12 @@ onLinux('an abstract name is bound, sent to, and free again after close (Linux)'
   await closing(t, udp('unix')).bind(name)
 })
 
-onLinux('the system chooses an abstract name for whom binds to none (Linux)', async t => {
+unless(lacks.abstractNames)('the system chooses an abstract name for whom binds to none', async t => {
   const socket = await closing(t, udp('unix')).bind()
   t.regex(String(at(socket)), /^unix:@[0-9a-f]{5}$/)
 })
 
-test('a datagram of a unix socket without a name comes from nowhere', async t => {
+unless(lacks.unixDatagrams)('a datagram of a unix socket without a name comes from nowhere', async t => {
   const receiver = await bound(t, 'unix')
   await closing(t, udp('unix')).send('x', at(receiver))
   t.is(String((await receiver.recv()).from), 'unix:')
@@ -298,26 +314,26 @@ async function flood(t: ExecutionContext, receiver: UdpSocket, send: (text: stri
   t.is((await sending).length, count)
 }
 
-test('many unix datagrams to a full receiver all arrive, in their order', async t => {
+unless(lacks.unixDatagrams)('many unix datagrams to a full receiver all arrive, in their order', async t => {
   const receiver = await bound(t, 'unix')
   const sender = closing(t, udp('unix'))
   await flood(t, receiver, (text) => sender.send(text, at(receiver)))
 })
 
-test('many unix datagrams to a full peer all arrive, in their order', async t => {
+unless(lacks.unixDatagrams)('many unix datagrams to a full peer all arrive, in their order', async t => {
   const receiver = await bound(t, 'unix')
   const sender = await closing(t, udp('unix')).connect(at(receiver))
   await flood(t, receiver, (text) => sender.send(text))
 })
 
-test('a pair of datagram sockets exchanges any number of datagrams', async t => {
+unless(lacks.pairs)('a pair of datagram sockets exchanges any number of datagrams', async t => {
   const [one, other] = pair('udp')
   t.teardown(() => { one.close(); other.close() })
   t.deepEqual([one.type, one.family, one.localAddress], ['udp', 'unix', null])
   await flood(t, other, (text) => one.send(text))
 })
 
-test('a send to a full receiver times out, is aborted, and ends by close; what was sent before arrives', async t => {
+unless(lacks.unixDatagrams)('a send to a full receiver times out, is aborted, and ends by close; what was sent before arrives', async t => {
   const receiver = await bound(t, 'unix')
   const sender = closing(t, udp('unix'))
   let taken = 0
@@ -339,7 +355,7 @@ test('a send to a full receiver times out, is aborted, and ends by close; what w
   await t.throwsAsync(receiver.recv(1, { timeout: 0 }), { code: 'ETIMEDOUT' })
 })
 
-test('a unix socket of another type or with nobody behind it refuses datagrams', async t => {
+unless(lacks.unixDatagrams)('a unix socket of another type or with nobody behind it refuses datagrams', async t => {
   const path = freshPath(t)
   await closing(t, tcp('unix')).listen(`unix:${path}`)
   await t.throwsAsync(closing(t, udp('unix')).send('x', `unix:${path}`, 0), { code: 'EPROTOTYPE' })
@@ -362,7 +378,7 @@ test('a send to a name keeps its place before a later one to an address', async 
   t.is(await sender.send('still', '127.0.0.1', port), 5)
 })
 
-test.serial('a send that waits for a full unix receiver leaves the processor alone', async t => {
+unless(lacks.unixDatagrams, test.serial)('a send that waits for a full unix receiver leaves the processor alone', async t => {
   const receiver = await closing(t, udp('unix')).bind(`unix:${freshPath(t)}`)
   const sender = closing(t, udp('unix'))
   const message = Buffer.alloc(1000)

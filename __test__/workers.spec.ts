@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
-import { loop, pair, stop, start } from 'socket2'
+import { loop, stop, start } from 'socket2'
 import type { Orders } from './_child/worker.js'
-import { child, closing } from './_util.js'
+import { child, rounds, streams } from './_util.js'
 
 test('each worker has a loop of its own: one that is stopped stops no other', async t => {
   const worker = begin(t, 'stop')
@@ -31,16 +31,14 @@ test('a worker that blocks in pollSync can be terminated', async t => {
 })
 
 test('workers that end by return, exit, throw or terminate in the middle of everything leave nothing and harm nobody', async t => {
-  const { code, stdout, stderr } = await child(t, 'crowd', ['13'])
+  const { code, stdout, stderr } = await child(t, 'crowd', [`${rounds(13)}`])
   t.is(code, 0, stderr)
   t.deepEqual(JSON.parse(stdout), { left: { fds: 0, threads: 0, connections: 0 }, talked: true, sockets: 1 })
   t.is(stderr, '')
 })
 
 test('sockets of the main thread go on when a worker is terminated', async t => {
-  const [one, other] = pair('tcp')
-  closing(t, one)
-  closing(t, other)
+  const [one, other] = await streams(t)
   const receiving = one.recv()
   const worker = begin(t, 'block')
   await once(worker, 'message')

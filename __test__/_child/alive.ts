@@ -1,5 +1,6 @@
 // What keeps a process alive: each case leaves something behind, says so, and has no more to do.
-import { pair, stop, tcp, udp } from 'socket2'
+import { stop, tcp, udp } from 'socket2'
+import { streams } from '../_system.js'
 
 // Nothing here is collected: that would close it.
 const kept: unknown[] = []
@@ -30,10 +31,10 @@ const cases: Record<string, () => Promise<void>> = {
     waits(server.accept())
   },
   async 'pending recv'() {
-    waits(keep(pair('tcp'))[0].recv())
+    waits(keep(await streams())[0].recv())
   },
   async 'pending send'() {
-    waits(keep(pair('tcp'))[0].send(Buffer.alloc(16 << 20)))
+    waits(keep(await streams())[0].send(Buffer.alloc(16 << 20)))
   },
   async 'pending udp recv'() {
     const socket = keep(udp())
@@ -41,35 +42,35 @@ const cases: Record<string, () => Promise<void>> = {
     waits(socket.recv())
   },
   async 'pending with a deadline'() {
-    keep(pair('tcp'))[0].recv(10, { timeout: 50 }).catch((error: { code: string }) => console.log(error.code))
+    keep(await streams())[0].recv(10, { timeout: 50 }).catch((error: { code: string }) => console.log(error.code))
   },
   async 'unref'() {
-    const [one] = keep(pair('tcp'))
+    const [one] = keep(await streams())
     one.unref()
     waits(one.recv())
   },
   async 'unref while it waits'() {
-    const [one] = keep(pair('tcp'))
+    const [one] = keep(await streams())
     waits(one.recv())
     setImmediate(() => one.unref())
   },
   async 'ref after unref'() {
-    const [one] = keep(pair('tcp'))
+    const [one] = keep(await streams())
     waits(one.unref().ref().unref().ref().recv())
   },
   async 'ref while it waits'() {
-    const [one] = keep(pair('tcp'))
+    const [one] = keep(await streams())
     waits(one.unref().recv())
     one.ref()
   },
   async 'unref of one among two'() {
-    const [one, other] = keep(pair('tcp'))
+    const [one, other] = keep(await streams())
     one.unref()
     waits(one.recv())
     waits(other.recv())
   },
   async 'close of what waits'() {
-    const [one, other] = keep(pair('tcp'))
+    const [one, other] = keep(await streams())
     one.recv().catch((error: { code: string }) => console.log(error.code))
     other.unref()
     other.recv().catch(() => {})
@@ -78,17 +79,17 @@ const cases: Record<string, () => Promise<void>> = {
   async 'abort of what waits'() {
     const signal = AbortSignal.timeout(20)
     const awake = setTimeout(() => {}, 5000) // such a signal keeps nothing alive
-    keep(pair('tcp'))[0].recv(10, { signal }).catch((error: { name: string }) => {
+    keep(await streams())[0].recv(10, { signal }).catch((error: { name: string }) => {
       clearTimeout(awake)
       console.log(error.name)
     })
   },
   async 'stop'() {
-    waits(keep(pair('tcp'))[0].recv())
+    waits(keep(await streams())[0].recv())
     stop()
   },
   async 'traffic, then nothing'() {
-    const [one, other] = keep(pair('tcp'))
+    const [one, other] = keep(await streams())
     const echo = (async () => {
       for await (const data of other) await other.send(data)
     })()

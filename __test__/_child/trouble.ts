@@ -6,13 +6,14 @@ import { join } from 'node:path'
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import type * as library from 'socket2'
 import { pair, poll, stop, tcp, udp, type TcpSocket } from 'socket2'
+import { streams } from '../_system.js'
 
 const cases: Record<string, () => Promise<void>> = {
   /** A continuation throws, and so does a subscriber and a listener of a signal; traffic goes on. */
   async 'uncaught'() {
     const caught: string[] = []
     process.on('uncaughtException', (error: Error) => caught.push(error.message))
-    const [one, other] = pair('tcp')
+    const [one, other] = await streams()
     for (let i = 0; i < 5; i++) {
       void one.recv().then(() => {
         throw new Error(`continuation ${i}`)
@@ -63,7 +64,7 @@ const cases: Record<string, () => Promise<void>> = {
 
   async 'no SIGPIPE'() {
     process.on('SIGPIPE', () => console.log('SIGPIPE'))
-    for (const [one, other] of [pair('tcp'), await connection()]) {
+    for (const [one, other] of [await streams(), await connection()]) {
       other.reset()
       for (let i = 0; i < 3; i++) {
         await one.send('x').catch((error: { code: string }) => console.log(['EPIPE', 'ECONNRESET'].includes(error.code)))
@@ -101,7 +102,7 @@ const cases: Record<string, () => Promise<void>> = {
     waitsFor(server.accept())
     const ends: TcpSocket[] = []
     for (let i = 0; i < 50; i++) {
-      const [one, other] = pair('tcp')
+      const [one, other] = await streams()
       await echo(one, other)
       ends.push(one, other)
       waitsFor(one.recv())
@@ -149,7 +150,7 @@ const cases: Record<string, () => Promise<void>> = {
 
   async 'forgotten'() {
     process.on('warning', warning => console.log(`${warning.name}\n${warning.message}`))
-    const [one, other] = pair('tcp')
+    const [one, other] = await streams()
     let waiting = true
     for (let i = 0; i < 3; i++) forget()
     const receiving = other.recv().finally(() => (waiting = false))
@@ -196,7 +197,7 @@ const cases: Record<string, () => Promise<void>> = {
   },
 
   async 'an endless flood of polls'() {
-    const [one, other] = pair('tcp')
+    const [one, other] = await streams()
     stop()
     waitsFor(one.recv())
     setTimeout(() => void other.send('x'), 20)

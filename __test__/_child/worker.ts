@@ -1,7 +1,8 @@
 // A worker in the middle of everything: traffic with the main thread and within itself, and all kinds of waits, until it
 // ends the way it is told to, after so many messages.
 import { parentPort, workerData } from 'node:worker_threads'
-import { addr, Address, pair, poll, pollSync, stop, tcp, udp, type AddressFields, type TcpSocket } from 'socket2'
+import { addr, Address, poll, pollSync, stop, tcp, udp, type AddressFields, type TcpSocket } from 'socket2'
+import { streams } from '../_system.js'
 
 export interface Orders {
   how: 'return' | 'exit' | 'throw' | 'terminate' | 'idle' | 'block' | 'pollSync' | 'stop'
@@ -17,20 +18,20 @@ if (how === 'idle') {
   open = [await tcp().listen('127.0.0.1')]
   say('ready')
 } else if (how === 'block') {
-  open = pair('tcp')
+  open = await streams()
   open[0]!.recv().catch(() => {})
   say('ready')
   pollSync()
 } else if (how === 'pollSync') {
-  const [one, other] = pair('tcp')
+  const [one, other] = await streams()
   const receiving = one.recv()
   other.trySend('x')
   pollSync(1000)
   say(String(await receiving))
   for (const socket of [one, other]) socket.close()
 } else if (how === 'stop') {
+  const [one, other] = await streams()
   stop()
-  const [one, other] = pair('tcp')
   const receiving = one.recv()
   await other.send('x')
   const polled = await poll(1000)
@@ -48,7 +49,7 @@ async function traffic(): Promise<void> {
   const server = await tcp().listen('127.0.0.1')
   const bound = udp()
   await bound.bind('127.0.0.1')
-  const [flood, drain] = pair('tcp')
+  const [flood, drain] = await streams()
   const client = tcp()
   open = [server, client, flood, drain]
   const waits = [

@@ -1,0 +1,69 @@
+/**
+ * What the tests know of the system they run on: what it lacks, which is asked of the system itself, and where Wine is not
+ * like Windows. Scripts of _child/ use it as well, so it knows nothing of tests.
+ */
+import { pair, seqpacket, tcp, udp, type Socket, type TcpSocket } from 'socket2'
+
+/** Why a test is left out, or false where nothing is missing. */
+export type Reason = string | false
+
+const unix = await refusal(() => tcp('unix'), 'this system has no unix sockets')
+const pairs = await refusal(() => pair('tcp'), 'this system makes no unix pairs')
+
+/** The reasons for leaving tests out. Each ends the sentence "skipped: …". */
+export const lacks = {
+  /** Unix streams. */
+  unix,
+  /** Unix datagrams. */
+  unixDatagrams: await refusal(() => udp('unix'), 'this system has no unix datagrams'),
+  /** Pairs of unix streams and datagrams. */
+  pairs,
+  seqpacket: await refusal(() => seqpacket(), 'this system has no seqpacket sockets'),
+  /** Unix names that are no paths. */
+  abstractNames: await refusal(() => tcp('unix').bind(`unix:@socket2-${process.pid}-${Math.random()}`), 'this system has no abstract names'),
+  /** Who the peer of a unix stream is. */
+  credentials: pairs || (await refusal(() => pair('tcp').map(tellPeer), 'this system does not tell who a peer is')),
+  reusePort: await refusal(() => tcp('inet', undefined, { reusePort: true }), 'this system has no SO_REUSEPORT'),
+  exclusiveAddressUse: await refusal(() => tcp('inet', undefined, { exclusiveAddressUse: true }), 'only Windows has SO_EXCLUSIVEADDRUSE'),
+  /** What only /proc shows, and options and namespaces of one system: the test's title says of what. */
+  linux: process.platform !== 'linux' && 'this is not Linux',
+  /** Signals, umask, numbers of descriptors that are used again, files that are no files. */
+  posix: process.platform === 'win32' && 'Windows is not a POSIX system'
+}
+
+/** The version of the Wine that runs the tests, as who started it says; 0 on a real system. Where Wine is not like Windows, tests ask it. */
+export const wine = Number(process.env['SOCKET2_WINE'] ?? 0)
+
+/** How often to do what is the same again and again: each time takes Wine about ten times as long. */
+export function rounds(count: number): number {
+  return wine > 0 ? Math.ceil(count / 5) : count
+}
+
+/** Two connected streams: a unix pair, or a TCP connection where the system makes no pairs. */
+export async function streams(): Promise<[TcpSocket, TcpSocket]> {
+  if (!pairs) return pair('tcp')
+  const server = await tcp().listen('127.0.0.1')
+  try {
+    const accepting = server.accept()
+    const { localAddress } = server
+    if (localAddress === null) throw new Error('a listener has an address')
+    return [await tcp().connect(localAddress), await accepting]
+  } finally {
+    server.close()
+  }
+}
+
+function tellPeer(socket: Socket): Socket {
+  void socket.peerCredentials
+  return socket
+}
+
+/** The reason given, when the system refuses to make such sockets; otherwise they are closed again. */
+async function refusal(make: () => Socket | readonly Socket[] | Promise<Socket>, reason: string): Promise<Reason> {
+  try {
+    for (const socket of [await make()].flat()) socket.close()
+    return false
+  } catch {
+    return reason
+  }
+}
