@@ -3,6 +3,7 @@ import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { bin, node, root, run, step } from './step.mjs'
+import { fileOf, thisTarget } from './targets.mjs'
 
 await step('installing packages', {
   inputs: ['package-lock.json'],
@@ -42,8 +43,10 @@ await step('compiling tests, bench and examples', {
   await node(bin.tsc, ['-p', 'tsconfig.dev.json'])
 })
 
-/** The file that this machine's binding is built into. */
+/** The file that this machine's binding is built into; where there is no package for it, the one that bears its name. */
 function addon() {
+  const target = thisTarget()
+  if (target !== undefined) return fileOf(target)
   const start = `socket2.${process.platform}-${process.arch}`
   return readdirSync(root).find(name => name.startsWith(start) && name.endsWith('.node')) ?? `${start}.node`
 }
