@@ -19,6 +19,7 @@ await step('linting Rust', {}, async () => {
   await run('cargo', ['clippy', '-q', '-p', 'socket2-node', '--', '-D', 'warnings'])
 })
 await step('linting TypeScript', {}, () => node(bin.oxlint, ['--deny-warnings']))
+script('scripts/workflows.mjs')
 
 script('scripts/test.mjs', '--runtimes')
 script('build/bench/main.js', '--quick')

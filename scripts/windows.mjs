@@ -42,8 +42,10 @@ async function build() {
   }, async () => {
     const { env, args } = await toolchain(target, { tests: true })
     // napi's build script wants something to link with, though the code looks Node's functions up: an empty library will do.
+    const folder = { cwd: join(root, home) }
     writeFileSync(join(root, home, 'libnode.dll'), '')
-    await run(`${mingw}-ar`, ['rc', 'libnode.dll.a', 'libnode.dll'], { cwd: join(root, home) })
+    await run(`${mingw}-gcc`, ['-c', '-x', 'c', '/dev/null', '-o', 'nothing.o'], folder)
+    await run(`${mingw}-ar`, ['rcs', 'libnode.dll.a', 'nothing.o'], folder)
     const cargo = (...words) => run('cargo', [...words, '--target', target, ...args], {
       env: {
         ...process.env, ...env,
