@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildTarget, canBuild, oldest } from './addon.mjs'
 import { describe } from './binary.mjs'
-import { emulate, leavesOut, whyNot } from './emulate.mjs'
+import { emulation, omissions, whyNot } from './emulate.mjs'
 import { Failure, root, run, step } from './step.mjs'
 import { Tally } from './tally.mjs'
 import { targets } from './targets.mjs'
@@ -57,8 +57,9 @@ async function check({ platform, system, cpu, libc }, path) {
 async function suite(target, path) {
   const reason = await whyNot(target)
   if (reason !== undefined) return tally.skip(`the suite on ${target.platform}: ${reason}`)
-  for (const sentence of leavesOut(target)) tally.skip(`on ${target.platform}: ${sentence}`)
-  await tally.ava(`tests on ${target.platform}`, () => emulate(target, path))
+  const attempt = await emulation(target, path)
+  for (const omission of omissions(target)) tally.skip(`on ${target.platform}: ${omission}`)
+  await tally.ava(`tests on ${target.platform}`, attempt)
 }
 
 /** Lints the code as compiled for the target, with its tests. */

@@ -3,7 +3,7 @@
 import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { canEnter, enter, unpackDebian } from './debian.mjs'
-import { both, leftOut } from './left-out.mjs'
+import { leftOut } from './left-out.mjs'
 import { pypi } from './pypi.mjs'
 import { bin, root, run, step } from './step.mjs'
 
@@ -19,12 +19,13 @@ export async function whyNot({ system, libc, cpu }) {
   if (!await tools()) return 'this needs a Debian to take qemu and the C libraries from'
 }
 
-/** Runs the suite as on this target, with this binding, and resolves to what ava wrote. */
-export async function emulate(target, addon) {
+/** Makes all ready, and resolves to what runs the suite as on this target, with this binding, and resolves to what ava wrote. */
+export async function emulation(target, addon) {
   const folder = await rootOf(target)
-  const { specs, tests } = leftOut(target)
-  const chosen = isFewer(target) ? both.map(specOf) : specs.map(({ name }) => `!${specOf(name)}`)
-  return await enter(folder, '/usr/bin/node', [bin.ava, '--timeout=10m', ...chosen, ...tests.map(({ name }) => `--match=!${name}`)], {
+  const { only, specs, tests } = leftOut(target)
+  const chosen = only?.map(fileOf) ?? [fileOf('*'), ...specs.map(({ spec }) => `!${fileOf(spec)}`)]
+  const program = [bin.ava, '--timeout=10m', ...chosen, ...tests.map(({ test }) => `--match=!${test}`)]
+  return () => enter(folder, '/usr/bin/node', program, {
     env: { NAPI_RS_NATIVE_LIBRARY_PATH: addon },
     binds: ['/etc/resolv.conf'],
     alone: true,
@@ -32,21 +33,18 @@ export async function emulate(target, addon) {
   })
 }
 
-/** What of the suite `emulate` does not run, as sentences. */
-export function leavesOut(target) {
-  const { specs, tests } = leftOut(target)
-  const whole = isFewer(target)
-    ? [`all but ${both.join(', ')}: the rest runs on ${target.libc} and on ${target.cpu} each`]
-    : specs.map(({ name, why }) => `${name}: ${why}`)
-  return [...whole, ...tests.map(({ name, why }) => `${name}: ${why}`)]
+/** What of the suite is not run so, in sentences. */
+export function omissions(target) {
+  const { only, specs, tests } = leftOut(target)
+  return [
+    ...only ? [`all but ${only.join(', ')} (the rest runs on ${target.libc} and on ${target.cpu} each)`] : [],
+    ...specs.map(({ spec, why }) => `${spec} (${why})`),
+    ...tests.map(({ spec, test, why }) => `${spec} › ${test} (${why})`)
+  ]
 }
 
-function isFewer({ libc, cpu }) {
-  return libc === 'musl' && cpu !== process.arch
-}
-
-function specOf(name) {
-  return `build/__test__/${name}.spec.js`
+function fileOf(spec) {
+  return `build/__test__/${spec}.spec.js`
 }
 
 /** A root for the target, made the first time. */

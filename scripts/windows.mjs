@@ -88,8 +88,8 @@ async function suite({ wine, node, under }) {
     SOCKET2_WINE: String(wine) // for what Wine does otherwise than Windows
   }
   // Where Wine's server is found: it goes on beside the programs, which have to share it.
-  const binds = [[join(root, home, 'tmp'), '/tmp']]
-  mkdirSync(binds[0][0], { recursive: true })
+  const binds = [[join(root, home, 'server'), `/tmp/.wine-${process.getuid()}`]]
+  mkdirSync(binds[0][0], { recursive: true, mode: 0o700 })
   // Programs of Windows cannot write into a pipe of ours.
   const outputs = name => ['out', 'errors'].map(end => join(root, home, `wine-${wine}.${name}.${end}`))
   const windows = (...words) => under('/usr/lib/wine/wine64', words, { env, outputs: outputs('program'), binds, timeout: LIMIT })
