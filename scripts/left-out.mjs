@@ -7,7 +7,7 @@
 export function leftOut({ libc, cpu }) {
   const emulated = cpu !== process.arch
   const only = libc === 'musl' && emulated ? both : undefined
-  const tests = [...busybox, ...libc === 'musl' ? musl : [], ...emulated ? qemu : []]
+  const tests = [...libc === 'musl' ? musl : [], ...emulated ? qemu : []]
   return {
     only,
     specs: only ? [] : [...everywhere, ...emulated ? slow : []],
@@ -25,13 +25,6 @@ const everywhere = [
 
 const slow = [
   { spec: 'load-errors', why: 'it starts dozens of processes at once, and is about files rather than processors' }
-]
-
-const busybox = [
-  {
-    spec: 'process', test: 'a child process gets none of our descriptors',
-    why: "busybox's ls closes /proc/self/fd before it reads where its links lead"
-  }
 ]
 
 const musl = [

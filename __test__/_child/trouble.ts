@@ -56,8 +56,8 @@ const cases: Record<string, () => Promise<void>> = {
     const sockets = [client, peer, await tcp().listen('127.0.0.1'), ...pair('tcp'), ...pair('udp'), udp()]
     waitsFor(client.recv())
     await delay(20) // time for the poller's thread to be started
-    const { stdout } = spawnSync('ls', ['-l', '/proc/self/fd'], { encoding: 'utf8' })
-    const kinds = [...stdout.matchAll(/ (\d+) -> (socket|anon_inode:\[event)/g)]
+    const { stdout } = spawnSync('sh', ['-c', 'for fd in /proc/$$/fd/*; do echo "$fd $(readlink "$fd")"; done'], { encoding: 'utf8' })
+    const kinds = [...stdout.matchAll(/fd\/(\d+) (socket|anon_inode:\[event)/g)]
     console.log(stdout.includes('/proc/'), kinds.filter(([, fd]) => Number(fd) > 2).length) // below are its stdio
     for (const socket of sockets) socket.close()
   },
