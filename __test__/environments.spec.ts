@@ -1,7 +1,7 @@
 // Several environments in one process, and what Electron asks of an addon: what can be shown of it without its binary.
 import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -75,11 +75,9 @@ const shim = join(temporary, 'no-external-buffers.node')
 const noShim = buildShim()
 
 unless(noShim)('where no external buffer is allowed, as in Electron, everything that must hold under every runtime holds', async t => {
-  const names = readdirSync(new URL('_child/', import.meta.url))
-  const script = ['conformance.js', 'smoke.js'].find(name => names.includes(name))
-  const { stdout, stderr } = await refusing(fileURLToPath(new URL(`_child/${script}`, import.meta.url)))
-  t.regex(stdout, /^all \d+ ok$/m)
-  t.regex(stderr, /^asked for [2-9]\d*, refused 0$/m, 'the binding has been loaded with these functions, and never calls them')
+  const { stdout, stderr } = await refusing(fileURLToPath(new URL('_child/conformance.js', import.meta.url)))
+  t.regex(stdout, /^\d+ passed, 0 failed, \d+ skipped$/m)
+  t.regex(stderr, /^asked for ([2-9]|\d\d+), refused 0$/m, 'the binding has been loaded with these functions, and never calls them')
 })
 
 unless(noShim)('external buffers are really refused there', async t => {

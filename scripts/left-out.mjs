@@ -15,7 +15,7 @@ export function leftOut({ libc, cpu }) {
   }
 }
 
-const both = ['errors', 'lookup', 'options', 'smoke', 'tcp', 'udp', 'unix', 'workers']
+const both = ['conformance', 'errors', 'lookup', 'options', 'tcp', 'udp', 'unix', 'workers']
 
 const everywhere = [
   { spec: 'load', why: 'it measures times, and those are of this machine' },

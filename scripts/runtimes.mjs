@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { root, run, step } from './step.mjs'
 
 const home = '.cache/runtimes'
-const versions = ['20', '22', '24', '26']
+// The oldest that is promised, and the newest of each major version.
+const versions = ['20.19', '20', '22', '24', '26']
 
 // The packages that hold nothing but a program for one system: no install script has to run to get at it.
 const dependencies = {

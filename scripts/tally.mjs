@@ -30,6 +30,15 @@ export class Tally {
     }))
   }
 
+  /** Runs the checks of conformance.ts; `action` resolves to what they wrote. */
+  conformance(title, action) {
+    return this.#attempt(title, action, output => ({
+      passed: count(output, /^ok \d+ /gm),
+      failed: count(output, /^failed(?: \d+ |: )/gm),
+      skipped: Array.from(output.matchAll(/^skip \d+ (.+)$/gm), ([, name]) => `${title} › ${name}`)
+    }))
+  }
+
   /** Runs a program that passes or fails as a whole. */
   program(title, action) {
     return this.#attempt(title, action, (_, ok) => ({ passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: [] }))
@@ -57,7 +66,7 @@ export class Tally {
     }
     const { passed, failed, skipped } = read(output, ok)
     if (this.everything) console.log(output)
-    else if (!ok) console.log(output.replaceAll(/^ +(?:[✔√] .*|- .*)\n/gm, ''))
+    else if (!ok) console.log(output.replaceAll(/^(?: +(?:[✔√]|-)|ok|skip) .*\n/gm, ''))
     console.log(`  ${passed} passed${ok ? '' : `, ${Math.max(1, failed)} failed`}${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`)
     this.#passed += passed
     this.#failed += ok ? 0 : Math.max(1, failed)
