@@ -87,8 +87,8 @@ async function suite({ wine, node, under }) {
     RUST_BACKTRACE: '0',
     SOCKET2_WINE: String(wine) // for what Wine does otherwise than Windows
   }
-  // Where Wine's server is found: it goes on beside the programs, which have to share it.
-  const binds = [[join(root, home, 'server'), `/tmp/.wine-${process.getuid()}`]]
+  // Where Debian's Wine keeps its server's socket: the server goes on beside the programs, which have to share it.
+  const binds = [[join(root, home, 'server'), `/run/user/${process.getuid()}`]]
   mkdirSync(binds[0][0], { recursive: true, mode: 0o700 })
   // Programs of Windows cannot write into a pipe of ours.
   const outputs = name => ['out', 'errors'].map(end => join(root, home, `wine-${wine}.${name}.${end}`))
@@ -111,20 +111,11 @@ async function suite({ wine, node, under }) {
   const program = join(root, home, `node/node_modules/node-${node}/bin/node.exe`)
   const { version } = JSON.parse(readFileSync(join(root, home, `node/node_modules/node-${node}/package.json`), 'utf8'))
   try {
-    await step('starting it', {}, () => started(() => windows(program, '-p', '0')))
     if (specs.length === 0) await tally.cargo(`Rust tests by Wine ${wine}`, () => rust(windows))
     await tally.ava(`tests under Node ${version} for Windows by Wine ${wine}`, () => windows(program, bin.ava, ...specs))
   } finally {
     await server('-k').catch(() => {}) // it has ended already when nothing runs any more
   }
-}
-
-/** Waits until Node comes up: just after a Windows of Wine 10 was made it finds no source of random numbers, and gives up. */
-async function started(attempt, left = 20) {
-  await attempt().catch(error => {
-    if (left === 0) throw error
-    return started(attempt, left - 1)
-  })
 }
 
 /** Runs the Rust tests, all of them. */
