@@ -22,15 +22,25 @@ if (everywhere) {
     if (title === `Node ${process.versions.node}`) continue
     await tally.ava(`tests under ${title}`, () => run(path, [bin.ava, ...specs]))
   }
-  for (const { title, path, args } of others) {
+  for (const { title, path, args, leftOut } of others) {
     const program = join(root, 'build/__test__/_child/conformance.js')
     await tally.conformance(`conformance under ${title}`, () => run(path, [...args, program]))
+    const concerned = leftOut.filter(({ spec }) => specs.length === 0 || specs.includes(fileOf(spec)))
+    for (const { spec, test, why } of concerned) tally.skip(`${spec} › ${test ?? 'all of it'} under ${title} (${why})`)
+    const without = concerned.filter(({ test }) => test === undefined).map(({ spec }) => fileOf(spec))
+    const files = specs.length === 0 ? [fileOf('*'), ...without.map(file => `!${file}`)] : specs.filter(file => !without.includes(file))
+    const matches = concerned.filter(({ test }) => test !== undefined).map(({ test }) => `--match=!${test}`)
+    if (files.length > 0) await tally.ava(`tests under ${title}`, () => run(path, [...args, join(root, 'scripts/ava.mjs'), ...files, ...matches]))
   }
 }
 tally.end()
 
+function fileOf(spec) {
+  return `build/__test__/${spec}.spec.js`
+}
+
 function specOf(name) {
-  const path = `build/__test__/${basename(name).replace(/(\.spec)?(\.[jt]s)?$/, '')}.spec.js`
+  const path = fileOf(basename(name).replace(/(\.spec)?(\.[jt]s)?$/, ''))
   if (existsSync(join(root, path))) return path
   const known = readdirSync(join(root, 'build/__test__')).filter(file => file.endsWith('.spec.js'))
   throw new Failure(`There is no test file ${name}. There are: ${known.map(file => file.slice(0, -'.spec.js'.length)).join(', ')}`)
