@@ -69,10 +69,10 @@ impl Socket {
     /// `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, and `EINVAL` when it has one already.
     pub fn bind(&self, address: &SockAddr) -> io::Result<()> {
         self.source.get().bind(address)?;
-        self.port.set(port_of(&self.local_addr()?));
         if let Some(path) = BoundPath::of(address) {
             let _ = self.path.set(path);
         }
+        self.port.set(port_of(&self.local_addr()?));
         Ok(())
     }
 

@@ -84,8 +84,11 @@ fn is_missing(address: &SockAddr) -> bool {
 pub(crate) fn is_connected(socket: &Socket) -> io::Result<bool> {
     const NOT_YET: u32 = u32::MAX;
     // SAFETY: SO_CONNECT_TIME is a count of seconds.
-    let seconds: u32 = unsafe { option(socket, winsock::SOL_SOCKET, winsock::SO_CONNECT_TIME)? };
-    Ok(seconds != NOT_YET)
+    match unsafe { option::<u32>(socket, winsock::SOL_SOCKET, winsock::SO_CONNECT_TIME) } {
+        Ok(seconds) => Ok(seconds != NOT_YET),
+        // Unix sockets may not have it.
+        Err(_) => Ok(socket.peer_addr().is_ok()),
+    }
 }
 
 /// Takes the peer away.
