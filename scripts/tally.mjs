@@ -17,7 +17,7 @@ export class Tally {
       // The sum at the end is left out when a test has failed.
       passed: count(output, /^ +[✔√] /gm),
       failed: sum(output, /^ +(\d+) (?:tests?|uncaught exceptions?|unhandled rejections?|hooks?)(?: failed)?$/gm),
-      skipped: Array.from(output.matchAll(/^ +- (.+)$/gm), ([, name]) => name.replace(/^\[skip\] /, ''))
+      skipped: Array.from(output.matchAll(/^ +- \[skip\] (.+)$/gm), ([, name]) => name)
     }))
   }
 
@@ -66,7 +66,7 @@ export class Tally {
     }
     const { passed, failed, skipped } = read(output, ok)
     if (this.everything) console.log(output)
-    else if (!ok) console.log(output.replaceAll(/^(?: +(?:[✔√]|-)|ok|skip) .*\n/gm, ''))
+    else if (!ok) console.log(output.replaceAll(/^(?: +(?:[✔√]|- \[skip\])|ok|skip) .*\n/gm, ''))
     console.log(`  ${passed} passed${ok ? '' : `, ${Math.max(1, failed)} failed`}${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`)
     this.#passed += passed
     this.#failed += ok ? 0 : Math.max(1, failed)

@@ -15,13 +15,15 @@ const cases: Record<string, () => Promise<void>> = {
     process.on('uncaughtException', (error: Error) => caught.push(error.message))
     const [one, other] = await streams()
     for (let i = 0; i < 5; i++) {
-      void one.recv().then(() => {
+      const received = one.recv()
+      void received.then(() => {
         throw new Error(`continuation ${i}`)
       })
       void other.send('x').then(() => queueMicrotask(() => {
         throw new Error(`microtask ${i}`)
       }))
-      await delay(5)
+      await received
+      await turn() // Node tells of a rejection at the end of the turn
       await echo(one, other)
     }
     console.log(caught.toSorted().join())
