@@ -3,6 +3,8 @@
  *
  * A table of contents: each name is documented where it is made.
  */
+// First: what says that the runtime is too old must not be preceded by what such a runtime cannot even read.
+import './lib/load.js'
 export { Address, type AddressFields, type Family, type Protocol, type SocketType } from './lib/address.js'
 export { addr, addrName, type Host, type LookupFlags, type LookupOptions, type Port } from './lib/lookup.js'
 export { tcp, TcpSocket, type ReceiveAllOptions } from './lib/tcp.js'

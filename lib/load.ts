@@ -5,7 +5,7 @@
  */
 import { cutShort, madeFor, manifest, ours } from './packages.js'
 
-/** What crates/node exports; native.ts says more of it. */
+/** What crates/node exports; native.ts says more of it. @internal */
 export const binding = load()
 
 function load(): typeof import('#binding') {
