@@ -4,6 +4,7 @@
  * A table of contents: each name is documented where it is made.
  */
 // First: what says that the runtime is too old must not be preceded by what such a runtime cannot even read.
+// oxlint-disable-next-line import/no-unassigned-import
 import './lib/load.js'
 export { Address, type AddressFields, type Family, type Protocol, type SocketType } from './lib/address.js'
 export { addr, addrName, type Host, type LookupFlags, type LookupOptions, type Port } from './lib/lookup.js'
@@ -12,8 +13,12 @@ export { Reader, type LineOptions, type ReaderOptions, type ReadOptions, type Un
 export { raw, RawSocket, udp, UdpSocket, type Datagram, type Received } from './lib/udp.js'
 export { seqpacket, SeqpacketSocket } from './lib/seqpacket.js'
 export { pair } from './lib/pair.js'
+export { attach, fromFd } from './lib/move.js'
+export { listenFdNames, listenFds } from './lib/activation.js'
+export type { SocketOf } from './lib/made.js'
 export { ConnectionSocket, type ListenOptions } from './lib/connection.js'
-export { Socket } from './lib/socket.js'
+export { Socket, type SocketHandle, type Standing } from './lib/socket.js'
+export type { ReceivedHandles } from './lib/handles.js'
 export type { PeerCredentials } from './lib/credentials.js'
 export type { GroupOptions } from './lib/group.js'
 export { SocketError, type ArgumentError, type ErrorDetails } from './lib/errors.js'

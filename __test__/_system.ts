@@ -18,6 +18,8 @@ export const lacks = {
   unixDatagrams: await refusal(() => udp('unix'), 'this system has no unix datagrams'),
   /** Pairs of unix streams and datagrams. */
   pairs,
+  /** Descriptors beside data. */
+  handles: process.platform === 'win32' && 'on Windows no descriptors travel',
   seqpacket: await refusal(() => seqpacket(), 'this system has no seqpacket sockets'),
   /** Unix names that are no paths. */
   abstractNames: await refusal(() => tcp('unix').bind(`unix:@socket2-${process.pid}-${Math.random()}`), 'this system has no abstract names'),

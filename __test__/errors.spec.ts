@@ -1,6 +1,6 @@
 import { getSystemErrorName } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
-import { pair, raw, seqpacket, SocketError, tcp, udp, type Address, type Family, type Socket } from 'socket2'
+import { pair, raw, seqpacket, SocketError, tcp, udp, type Address, type Family, type Socket, type TcpSocket, type UdpSocket } from 'socket2'
 import { closing, connectedPair, freshPath, lacks, listener, loopback, unless, wine, type Reason } from './_util.js'
 
 /** Fails at this line, at once or after waiting. */
@@ -193,7 +193,7 @@ const CLOSED = {
 } satisfies Record<string, Record<string, (socket: Everything) => unknown>>
 
 /** All methods of all sockets; those a socket does not have are left out below. */
-type Everything = ReturnType<typeof tcp> & ReturnType<typeof udp>
+type Everything = Omit<TcpSocket, 'type'> & Omit<UdpSocket, 'type'> & Pick<Socket, 'type'>
 
 const MAKERS: Record<string, (t: ExecutionContext) => Socket | Promise<Socket>> = {
   'tcp, new': () => tcp(), 'tcp, listening': (t) => listener(t), 'tcp, connected': async (t) => (await connectedPair(t)).client,
@@ -209,7 +209,7 @@ function oneOf(t: ExecutionContext, [one, other]: [Socket, Socket]): Socket {
 for (const [kind, make] of Object.entries(MAKERS)) {
   const lacking = kind.startsWith('seqpacket') ? lacks.seqpacket : kind === 'unix stream' ? lacks.pairs : kind === 'unix datagram' && lacks.unixDatagrams
   unless(lacking)(`every method of a closed socket (${kind}) says ERR_SOCKET_CLOSED`, async t => {
-    const socket = closing(t, await make(t)) as Everything
+    const socket = closing(t, await make(t)) as Socket as unknown as Everything
     socket.close()
     const has = (name: string): boolean => (name.split(' ')[0] as string) in socket
     for (const [name, call] of Object.entries(CLOSED.rejects).filter(([name]) => has(name))) {

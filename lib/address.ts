@@ -51,6 +51,11 @@ export function familyNumber(family: Family): number {
   return FAMILY_NUMBERS[family]
 }
 
+/** The family of a number of native code's. */
+export function familyOf(number: number): Family {
+  return FAMILIES[number] as Family
+}
+
 /** The memory that every native call writes an address to. */
 export const addressSpace = new Uint8Array(native.ADDRESS_LENGTH)
 
@@ -79,7 +84,7 @@ export class Address {
 
   /** `'inet'`, `'inet6'` or `'unix'`. */
   get family(): Family {
-    return FAMILIES[this.#wire[0] as number] as Family
+    return familyOf(this.#wire[0] as number)
   }
 
   /** The IP address as text, without port and zone; of a unix address the path, `@name` in the abstract namespace. */

@@ -42,6 +42,11 @@ export class Ahead {
     return this.#turn === loop.turn && this.#taken > BUDGET
   }
 
+  /** All of it, which stays. */
+  rest(): Buffer {
+    return this.#filled.subarray(this.#start)
+  }
+
   /** The byte at an index. */
   at(index: number): number | undefined {
     return this.#filled[this.#start + index]
@@ -54,7 +59,10 @@ export class Ahead {
   fill(link: Link, most: number, wanted: number): number {
     const space = most < SCRATCH_LENGTH ? scratch.subarray(0, most) : scratch
     const count = read(link, space)
-    if (count > 0) this.#append(space, count, wanted)
+    if (count > 0) {
+      this.#append(space, count, wanted)
+      if (link.ahead?.has(this) !== true) link.holdAhead(this)
+    }
     return count
   }
 

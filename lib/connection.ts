@@ -16,10 +16,10 @@ import { channels, publish } from './channels.js'
 import { closedError, isArgumentError, SocketError, stateError, systemError, timeoutError, typeError } from './errors.js'
 import { checked, remaining } from './guard.js'
 import { immediate, resolve, type Host, type Port } from './lookup.js'
-import type { Link } from './link.js'
+import { resetHandle, type Link } from './link.js'
 import { native, type Handle } from './native.js'
 import { Operation, type OperationOptions } from './operation.js'
-import { Socket, type Making } from './socket.js'
+import { Socket, type Making, type Standing } from './socket.js'
 import { checkInteger } from './validate.js'
 
 const { WOULD_BLOCK } = native
@@ -44,7 +44,7 @@ const LAST_RETRY = 1000
 /** What accept fails with although the listener is well: a connection that is gone again, or a system short of something. */
 const TRANSIENT: readonly unknown[] = ['ECONNABORTED', 'EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EPROTO', 'EPERM']
 
-type State = 'idle' | 'connecting' | 'connected' | 'listening' | 'closed'
+type State = Standing | 'connecting' | 'closed'
 
 export abstract class ConnectionSocket extends Socket {
   /** @internal */
@@ -55,7 +55,7 @@ export abstract class ConnectionSocket extends Socket {
   /** @internal */
   constructor(making: Making) {
     super(making)
-    if (making.handle !== undefined) this.state = 'connected'
+    if (making.handle !== undefined) this.state = making.standing ?? 'connected'
   }
 
   /** A socket of the same kind for a handle that was accepted. @internal */
@@ -151,7 +151,7 @@ export abstract class ConnectionSocket extends Socket {
 
   /** Closes at once, with RST: what has not been sent is dropped, and the peer sees `ECONNRESET`. */
   reset(): void {
-    this.end(true)
+    this.end(resetHandle)
   }
 
   /**
@@ -192,10 +192,22 @@ export abstract class ConnectionSocket extends Socket {
   }
 
   /** @internal */
-  protected override end(reset: boolean): void {
+  protected override end(part: (handle: Handle) => number): number {
     this.state = 'closed'
     this.#endPause?.()
-    super.end(reset)
+    return super.end(part)
+  }
+
+  /** @internal */
+  protected override standing(syscall: string): Standing {
+    if (this.state === 'connecting' || this.state === 'closed') throw this.wrongState(syscall, 'idle')
+    return this.state
+  }
+
+  /** @internal */
+  protected override assertUsable(syscall: string): void {
+    super.assertUsable(syscall)
+    this.assertState(syscall, 'connected')
   }
 
   /** @internal */

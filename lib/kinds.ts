@@ -19,6 +19,11 @@ export function typeNumber(type: SocketType | undefined): number {
   return type === undefined ? 0 : TYPE_NUMBERS[type]
 }
 
+/** The socket type of a number in native code. */
+export function typeOf(number: number): SocketType {
+  return Object.keys(TYPE_NUMBERS)[number - 1] as SocketType
+}
+
 /** The number of a protocol; throws what is wrong with it. */
 export function protocolNumber(protocol: unknown): number {
   if (typeof protocol === 'number') {

@@ -1,5 +1,5 @@
 /** A socket that is forgotten without being closed is closed when it is collected, and said, once per process. */
-import type { Link } from './link.js'
+import { closeHandle, type Link } from './link.js'
 import type { Socket } from './socket.js'
 
 /**
@@ -18,7 +18,7 @@ export function birthHere(above: (...args: never[]) => unknown): string {
 let warned = false
 
 const registry = new FinalizationRegistry<{ link: Link; birth: string }>(({ link, birth }) => {
-  link.close(false)
+  link.end(closeHandle)
   if (warned) return
   warned = true
   process.emitWarning('A socket was forgotten without close() and is closed now. It was made:\n' + birth, {

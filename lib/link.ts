@@ -2,12 +2,17 @@
  * What the driver holds of an open socket: its handle and its lanes. The `Socket` that the user holds is not reachable from
  * here except through the operations that wait, so a forgotten socket can be collected, and is closed then.
  */
+import type { Ahead } from './ahead.js'
 import { forgetLink, holdLink, referencedChanged } from './driver.js'
 import { Lane } from './lane.js'
 import { stopWatching } from './leak.js'
 import { native, type Handle } from './native.js'
 import type { Receive } from './receive.js'
 import type { Socket } from './socket.js'
+
+/** Closes a handle; the second way with RST. */
+export const closeHandle = (handle: Handle): number => native.close(handle, 0)
+export const resetHandle = (handle: Handle): number => native.close(handle, 1)
 
 export class Link {
   readonly reading: Lane
@@ -30,6 +35,8 @@ export class Link {
   spare: Receive | undefined = undefined
   /** Received but not consumed: what an operation that ended badly gave back. */
   unread: Uint8Array | null = null
+  /** Who has read ahead. */
+  ahead: Set<Ahead> | undefined = undefined
 
   /**
    * `stream`: bytes without boundaries, so that a short count means that nothing is left. Not so with unix streams: a receive
@@ -41,18 +48,31 @@ export class Link {
     holdLink(this)
   }
 
-  /** Closes the descriptor, then ends all who wait. Once; `reset`: with RST. */
-  close(reset: boolean): number {
+  /** Ends its time on this thread: `part` parts with the handle, then all who wait end. Returns what `part` does; once, then 0. */
+  end(part: (handle: Handle) => number): number {
     const { handle } = this
     if (handle < 0) return 0
     this.handle = -1
-    this.unread = null
     forgetLink(handle)
     stopWatching(this)
-    const code = native.close(handle, reset ? 1 : 0)
+    const code = part(handle)
     this.reading.close()
     this.writing.close()
     return code
+  }
+
+  /** Remembers who has read ahead, and forgets who has nothing of it any more. */
+  holdAhead(ahead: Ahead): void {
+    const all = (this.ahead ??= new Set())
+    for (const other of all) if (other.length === 0) all.delete(other)
+    all.add(ahead)
+  }
+
+  /** All that was received but not given out, in its order. What readers have read ahead came before what was given back since. */
+  allUnread(): Uint8Array | null {
+    const parts: Uint8Array[] = [...this.ahead ?? []].filter(ahead => ahead.length > 0).map(ahead => ahead.rest())
+    if (this.unread !== null) parts.push(this.unread)
+    return parts.length > 1 ? Buffer.concat(parts) : (parts[0] ?? null)
   }
 
   setReferenced(on: boolean): void {

@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers'
 import { beginStep, endStep, halt, loop as state, observe, openLinks, resume, turn } from './driver.js'
 import { checkTimeout } from './guard.js'
 import type { Link } from './link.js'
+import { native } from './native.js'
 import type { Socket } from './socket.js'
 
 /** How `start` ended. */
@@ -167,6 +168,10 @@ export const loop = {
   /** How many operations wait. */
   get pending(): number {
     return state.waiting
+  },
+  /** How many sockets of this process, whichever thread's they were, have been detached and not attached. */
+  get detached(): number {
+    return native.detached()
   },
   /** The open sockets. */
   get sockets(): Iterable<Socket> {

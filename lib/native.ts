@@ -21,6 +21,8 @@ export interface Native {
   readonly ADDRESS_LENGTH: number
   /** The longest path of a unix socket, in bytes. */
   readonly UNIX_PATH_LENGTH: number
+  /** The most descriptors that one message over a unix socket carries; 0 where none are carried. */
+  readonly MOST_HANDLES: number
   /** Node's number for ETIMEDOUT. */
   readonly TIMED_OUT: number
 
@@ -74,6 +76,22 @@ export interface Native {
   changeGroup(handle: Handle, join: number, addresses: Uint8Array, place: Uint8Array): number
   /** Puts the peer's pid, uid and gid into `ids`. */
   peerCredentials(handle: Handle, ids: Int32Array): number
+  /** Takes the socket from this thread and puts its key, by which any thread can attach it, into 16 bytes. */
+  detach(handle: Handle, key: Uint8Array): number
+  /** The socket of that key, from now on this thread's. */
+  attach(key: Uint8Array): Handle
+  /** How many detached sockets of this process nobody has attached. */
+  detached(): number
+  /** Takes a descriptor over; `standing`: its family and type, its protocol, 1 if it listens, 1 if it has a peer. */
+  adopt(fd: number, standing: Int32Array): Handle
+  /** Closes the handle but not the descriptor, which it returns. */
+  release(handle: Handle): number
+  /** No child process gets this descriptor. */
+  keepFromChildren(fd: number): number
+  /** Sends data from its start, and descriptors with its first byte. */
+  sendHandles(handle: Handle, data: Uint8Array, descriptors: Int32Array): number
+  /** As recv; `found`: the number of descriptors that came along, 1 if something did not fit, the descriptors. */
+  recvHandles(handle: Handle, into: Uint8Array, found: Int32Array): number
   /** The system's number of the poller: the epoll descriptor on Linux. */
   pollerHandle(): number
   /** Moves this environment to the poller of that handle; negative when this process has none. Its sockets are closed by it. */

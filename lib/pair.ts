@@ -2,19 +2,8 @@
 import { systemError, unsupported, valueError } from './errors.js'
 import { typeNumber } from './kinds.js'
 import { birthHere } from './leak.js'
+import { isSocketType, made, type SocketOf } from './made.js'
 import { native } from './native.js'
-import { SeqpacketSocket } from './seqpacket.js'
-import type { Making } from './socket.js'
-import { TcpSocket } from './tcp.js'
-import { UdpSocket } from './udp.js'
-
-type PairSocket = TcpSocket | UdpSocket | SeqpacketSocket
-
-const classes = new Map<unknown, new (making: Making) => PairSocket>([
-  ['tcp', TcpSocket],
-  ['udp', UdpSocket],
-  ['seqpacket', SeqpacketSocket]
-])
 
 /**
  * Makes two unix sockets that are connected to each other (socketpair(2)): streams, datagrams or sequenced packets.
@@ -22,12 +11,8 @@ const classes = new Map<unknown, new (making: Making) => PairSocket>([
  * *Platforms*: all but Windows; `'seqpacket'` on Linux. Errors, thrown: `EMFILE`, `ERR_UNSUPPORTED_PLATFORM`,
  * `ERR_INVALID_ARG_VALUE`.
  */
-export function pair(type: 'tcp'): [TcpSocket, TcpSocket]
-export function pair(type: 'udp'): [UdpSocket, UdpSocket]
-export function pair(type: 'seqpacket'): [SeqpacketSocket, SeqpacketSocket]
-export function pair(type: 'tcp' | 'udp' | 'seqpacket'): [PairSocket, PairSocket] {
-  const Class = classes.get(type)
-  if (Class === undefined) throw valueError('type', "must be 'tcp', 'udp' or 'seqpacket'", type)
+export function pair<Type extends 'tcp' | 'udp' | 'seqpacket'>(type: Type): [SocketOf[Type], SocketOf[Type]] {
+  if (!isSocketType(type) || (type as string) === 'raw') throw valueError('type', "must be 'tcp', 'udp' or 'seqpacket'", type)
   const handles = new Int32Array(2)
   const code = native.pair(typeNumber(type), handles)
   if (code < 0) {
@@ -35,6 +20,6 @@ export function pair(type: 'tcp' | 'udp' | 'seqpacket'): [PairSocket, PairSocket
     throw error.code === 'ENOTSUP' ? unsupported(`pair('${type}')`) : error
   }
   const birth = birthHere(pair)
-  const made = (handle: number): PairSocket => new Class({ type, family: 'unix', protocol: undefined, handle, birth })
-  return [made(handles[0] as number), made(handles[1] as number)]
+  const end = (handle: number | undefined): SocketOf[Type] => made({ type, family: 'unix', protocol: undefined, handle: handle as number, birth })
+  return [end(handles[0]), end(handles[1])]
 }

@@ -34,8 +34,12 @@ export function listOf(data: readonly unknown[]): Uint8Array[] {
 
 /** Writes from `offset` on: the count or a negative error number, with the lane told what it means for the next try. */
 export function write(link: Link, data: Uint8Array, offset: number): number {
-  const count = send(link.handle, data, offset)
-  if (count >= 0) link.writing.moved(count, data.length - offset)
+  return wrote(link, send(link.handle, data, offset), data.length - offset)
+}
+
+/** Tells the lane what a write of `asked` bytes has come to, which it returns. */
+export function wrote(link: Link, count: number, asked: number): number {
+  if (count >= 0) link.writing.moved(count, asked)
   else if (count === WOULD_BLOCK) link.writing.blocked()
   else breakLink(link, count)
   return count
@@ -66,7 +70,7 @@ abstract class Sending extends Operation<number> {
 
 /** `send(data)`: one buffer. */
 export class Send extends Sending {
-  constructor(link: Link, private readonly data: Uint8Array, done: number) {
+  constructor(link: Link, protected readonly data: Uint8Array, done: number) {
     super(link, data.length)
     this.done = done
   }
@@ -76,7 +80,12 @@ export class Send extends Sending {
       return this.fail(() => valueError('data', 'was detached or resized while the operation waited', this.data))
     }
     if (this.total === 0) return this.succeed(0)
-    return this.step(write(this.link, this.data, this.done))
+    return this.step(this.write())
+  }
+
+  /** Writes what is left of it, as much as the system takes. */
+  protected write(): number {
+    return write(this.link, this.data, this.done)
   }
 }
 

@@ -21,6 +21,8 @@ export function seqpacket(options?: SocketOptions): SeqpacketSocket {
 
 /** A unix seqpacket socket: a listener, or one end of a connection. */
 export class SeqpacketSocket extends ConnectionSocket {
+  declare readonly type: 'seqpacket'
+
   /**
    * Sends one message, whole. Resolves to its length. An empty one would look like the end, so it is a RangeError.
    *

@@ -1,21 +1,51 @@
 /** What all sockets have. */
 import { inspect } from 'node:util'
-import { Address, addressFrom, addressSpace, familyNumber, isWildcard, type Family, type Protocol, type SocketType } from './address.js'
+import { Address, addressFrom, addressSpace, familyNumber, isWildcard, type AddressFields, type Family, type Protocol, type SocketType } from './address.js'
 import { channels, publish } from './channels.js'
 import { peerCredentials, type PeerCredentials } from './credentials.js'
-import { closedError, systemError, typeError, unsupported, valueError } from './errors.js'
+import { closedError, rangeError, stateError, systemError, typeError, unsupported, valueError } from './errors.js'
 import { checkTimeout } from './guard.js'
 import { protocolNumber, typeNumber } from './kinds.js'
 import { watchForLeak } from './leak.js'
-import { Link } from './link.js'
+import { checkHandles, checkTravel, ReceiveHandles, SendHandles, type ReceivedHandles } from './handles.js'
+import { closeHandle, Link } from './link.js'
 import { immediate, resolve, type Asker, type Host, type Port } from './lookup.js'
 import { native, type Handle } from './native.js'
+import { promised, type OperationOptions } from './operation.js'
 import type { OptionName, OptionTypes } from './options.generated.js'
 import { readOption, writeOption, type SettableOptionName, type SocketOptions } from './options.js'
+import { SCRATCH_LENGTH } from './receive.js'
+import { bytesOf, type Data } from './send.js'
+import { checkLength } from './validate.js'
+
+/** What a socket is between two threads: plain data, which can be cloned. Made by `detach`, used once, by `attach`. */
+export interface SocketHandle<Type extends SocketType = SocketType> {
+  /** Names the socket, in this process only. */
+  readonly key: string
+  /** What the socket was. */
+  readonly type: Type
+  readonly family: Family
+  readonly protocol: Protocol | undefined
+  readonly standing: Standing
+  /** Its peer, where the system does not know it any more. */
+  readonly peer: AddressFields | undefined
+  readonly timeout: number
+  /** What was received but not given out. */
+  readonly unread: Uint8Array | null
+  /** What has broken the connection, as an error number; 0: nothing. */
+  readonly broken: number
+  readonly bytesRead: number
+  readonly bytesWritten: number
+}
+
+const keySpace = Buffer.alloc(16)
 
 /** Bits of `bind` in native code. */
 const CUSTOMARY = 1
 const REPLACE_STALE = 2
+
+/** How far a socket has come. */
+export type Standing = 'idle' | 'connected' | 'listening'
 
 /** What a socket is made of. */
 export interface Making {
@@ -23,8 +53,10 @@ export interface Making {
   readonly family: Family
   readonly protocol: Protocol | undefined
   readonly options?: SocketOptions | undefined
-  /** The handle of a socket that exists already: an accepted one. */
+  /** The handle of a socket that exists already. */
   readonly handle?: Handle
+  /** How far that one has come: `'connected'`, as it is when it was accepted, unless this says otherwise. */
+  readonly standing?: Standing
   /** Where it comes from, for whoever forgets it. */
   readonly birth: string
 }
@@ -164,7 +196,80 @@ export abstract class Socket {
    * `ERR_SOCKET_CLOSED` in the same tick, and so does every later one. Closing again does nothing.
    */
   close(): void {
-    this.end(false)
+    this.end(closeHandle)
+  }
+
+  /**
+   * Makes a handle of the socket, which any thread of this process makes a socket of again by `attach`: with its connection or
+   * its backlog, its options, and all that was received but not given out, by readers too. Send it by `postMessage`, `workerData` or
+   * a `BroadcastChannel`. Here the socket is closed by this, without touching the connection: what waits rejects with
+   * `ERR_SOCKET_CLOSED`. One that is never attached stays open until the process ends; `loop.detached` counts them.
+   *
+   * Errors, thrown: `ERR_SOCKET_BAD_STATE` (it is connecting), `ERR_SOCKET_CLOSED`.
+   */
+  detach(): SocketHandle<this['type']> {
+    this.assertOpen('detach')
+    const { type, family, protocol, link, timeout } = this
+    const standing = this.standing('detach')
+    // The new socket asks the system, unless it does not know any more: the connection is broken.
+    const peer = this.peer !== null && native.remoteAddress(link.handle, addressSpace) < 0 ? this.peer.toJSON() : undefined
+    this.end(handle => native.detach(handle, keySpace))
+    return {
+      key: keySpace.toString('hex'), type, family, protocol, standing, peer, timeout, unread: link.allUnread(), broken: link.broken,
+      bytesRead: link.reading.bytes, bytesWritten: link.writing.bytes
+    }
+  }
+
+  /**
+   * Gives the descriptor away (on Windows the SOCKET), open and with its connection: it is the caller's to close. Here the socket
+   * is closed by this: what waits rejects with `ERR_SOCKET_CLOSED`. The descriptor neither blocks nor is inherited; a unix path that
+   * `bind` has made stays.
+   *
+   * Errors, thrown: `ERR_SOCKET_BAD_STATE` (it is connecting; or something was received but not given out, which would be lost:
+   * receive that first, as `bytesRead` and a reader's `buffered` tell), `ERR_SOCKET_CLOSED`.
+   */
+  release(): number {
+    this.assertOpen('release')
+    this.standing('release')
+    const unread = this.link.allUnread()?.length ?? 0
+    if (unread > 0) throw stateError('release', `holding ${unread} bytes that were received and not given out`, 'read first')
+    return this.end(native.release)
+  }
+
+  /**
+   * Sends data over a unix connection, and with it sockets or descriptors of any kind, which stay open here, too; 253 at most (Linux).
+   * On a stream there has to be a byte for them to go with. Resolves to the number of bytes.
+   *
+   * *Platforms*: all but Windows. Errors: as `send`, and `EBADF` (no descriptor), `ETOOMANYREFS` (too many on their way),
+   * `ERR_OUT_OF_RANGE`, `ERR_SOCKET_BAD_STATE` (not a unix socket), `ERR_UNSUPPORTED_PLATFORM`. See unix(7): SCM_RIGHTS.
+   */
+  sendHandles(data: Data, handles: readonly (Socket | number)[], op?: OperationOptions): Promise<number> {
+    return promised(() => {
+      checkTravel('sendHandles')
+      const bytes = bytesOf(data)
+      checkHandles(handles)
+      this.assertUsable('sendHandles')
+      if (bytes.length === 0 && this.type !== 'udp') throw rangeError('data.length', 'at least 1: handles go with a byte', 0)
+      return this.link.writing.submit(new SendHandles(this.link, bytes, handles), op, this)
+    })
+  }
+
+  /**
+   * Receives data over a unix connection, at most `maxLength` bytes (65,536 by default), and the descriptors that came with it. They
+   * are yours: make sockets of them by `fromFd`, or close them (`fs.closeSync`). No child process inherits them. `truncated` says that
+   * a message was longer, or that there were more descriptors than this process may open; what did not fit is closed. At the end
+   * of the stream `data` is empty. Descriptors that meet a plain `recv` are closed.
+   *
+   * *Platforms*: all but Windows. Errors: as `recv`, and `ERR_SOCKET_BAD_STATE` (not a unix socket), `ERR_UNSUPPORTED_PLATFORM`.
+   * See unix(7): SCM_RIGHTS.
+   */
+  recvHandles(maxLength: number = SCRATCH_LENGTH, op?: OperationOptions): Promise<ReceivedHandles> {
+    return promised(() => {
+      checkTravel('recvHandles')
+      checkLength('maxLength', maxLength, 1)
+      this.assertUsable('recvHandles')
+      return this.link.reading.submit(new ReceiveHandles(this.link, maxLength), op, this)
+    })
   }
 
   /** Waiting operations keep the process alive again, which is so from the start. */
@@ -194,12 +299,32 @@ export abstract class Socket {
     return `${this.constructor.name}(${this.family} ${this.type}, ${state}, ${ends})`
   }
 
-  /** Closes, with RST or not. @internal */
-  protected end(reset: boolean): void {
-    if (this.closed) return
-    this.link.close(reset)
+  /** Closes, parting with the handle in this way; once. Returns what `part` does. @internal */
+  protected end(part: (handle: Handle) => number): number {
+    if (this.closed) return 0
+    const code = this.link.end(part)
     for (const lookup of this.#asker?.lookups ?? []) lookup.cancel(() => closedError(lookup.syscall))
     publish(channels.close, () => ({ socket: this }))
+    return code
+  }
+
+  /** How far it has come; throws when that is nothing to give away. @internal */
+  protected abstract standing(syscall: string): Standing
+
+  /** Throws unless data can be sent and received. @internal */
+  protected assertUsable(syscall: string): void {
+    this.assertOpen(syscall)
+    if (this.family !== 'unix') throw stateError(syscall, `of family '${this.family}'`, 'a unix socket')
+  }
+
+  /** Goes on where the socket was that has been detached. @internal */
+  resume({ peer, timeout, unread, broken, bytesRead, bytesWritten }: SocketHandle): this {
+    if (peer !== undefined) this.peer = Address.from(peer)
+    this.timeout = timeout
+    Object.assign(this.link, { unread, broken })
+    this.link.reading.bytes = bytesRead
+    this.link.writing.bytes = bytesWritten
+    return this
   }
 
   /** Throws when the socket is closed. @internal */
@@ -250,7 +375,7 @@ export abstract class Socket {
         else this.setOption(name as SettableOptionName, value as never)
       }
     } catch (error) {
-      this.link.close(false)
+      this.link.end(closeHandle)
       throw error
     }
   }

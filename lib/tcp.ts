@@ -35,6 +35,8 @@ export function tcp(family: Family = 'inet', protocol?: Protocol, options?: Sock
 
 /** A TCP or unix stream socket: a listener, or one end of a connection. */
 export class TcpSocket extends ConnectionSocket {
+  declare readonly type: 'tcp'
+
   /** @internal */
   constructor(making: Making) {
     super(making)

@@ -11,7 +11,7 @@ import { Operation, type OperationOptions } from './operation.js'
 import type { SocketOptions } from './options.js'
 import { SCRATCH_LENGTH } from './receive.js'
 import { bytesOf, type Data } from './send.js'
-import { Socket, type Making } from './socket.js'
+import { Socket, type Making, type Standing } from './socket.js'
 import { checkFamily, checkLength, checkStreamSpace } from './validate.js'
 
 const { WOULD_BLOCK } = native
@@ -60,6 +60,7 @@ export function raw(family: Family = 'inet', protocol?: Protocol, options?: Sock
 
 /** A UDP or unix datagram socket. */
 export class UdpSocket extends Socket {
+  declare readonly type: 'udp' | 'raw'
   /** Where the last send by host and port went, since programs send to the same place again and again. */
   #last: { host: Host; port: Port; address: Address } | undefined
   /** Whether it has a peer. */
@@ -68,8 +69,7 @@ export class UdpSocket extends Socket {
   /** @internal */
   constructor(making: Making) {
     super(making)
-    // A handle that exists already is one end of a pair.
-    this.#connected = making.handle !== undefined
+    this.#connected = making.handle !== undefined && (making.standing ?? 'connected') === 'connected'
   }
 
   /**
@@ -192,6 +192,11 @@ export class UdpSocket extends Socket {
     }
   }
 
+  /** @internal */
+  protected override standing(): Standing {
+    return this.#connected ? 'connected' : 'idle'
+  }
+
   #submit(bytes: Uint8Array, to: Address | null, op: OperationOptions | undefined): Promise<number> {
     return this.link.writing.submit(new SendDatagram(this.link, bytes, to), op)
   }
@@ -206,7 +211,9 @@ export class UdpSocket extends Socket {
 }
 
 /** A raw IP socket. What an `inet` one receives begins with the IP header, as the system gives it; it has no ports. */
-export class RawSocket extends UdpSocket {}
+export class RawSocket extends UdpSocket {
+  declare readonly type: 'raw'
+}
 
 /** The sender of the datagram just received; often the same as before, and then the same object. */
 function sender(): Address {

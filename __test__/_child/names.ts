@@ -51,7 +51,7 @@ async function scenarios(): Promise<Record<string, () => Promise<unknown>>> {
       return { found: found.flat().map(String), settled }
     },
     async closed() {
-      const calls: ((socket: TcpSocket & UdpSocket, name: string) => Promise<unknown>)[] = [
+      const calls: ((socket: Omit<TcpSocket, 'type'> & UdpSocket, name: string) => Promise<unknown>)[] = [
         (socket, name) => socket.connect(name, 80), (socket, name) => socket.bind(name), (socket, name) => socket.send('x', name, 80)
       ]
       const codes: string[] = []

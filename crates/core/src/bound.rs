@@ -24,10 +24,16 @@ impl BoundPath {
         let identity = sys::file_identity(&path)?;
         Some(BoundPath { path, identity })
     }
+
+    /// Leaves the file to someone else.
+    pub(crate) fn keep(mut self) {
+        self.path.clear();
+    }
 }
 
 impl Drop for BoundPath {
     fn drop(&mut self) {
+        // A path that was left to someone else is empty, and names no file.
         if sys::file_identity(&self.path).as_ref() == Some(&self.identity) {
             // Whoever may not remove it leaves it, as every other server does.
             let _ = std::fs::remove_file(&self.path);

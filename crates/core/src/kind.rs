@@ -1,6 +1,6 @@
 //! What sockets there are: by the family of their addresses, and by what they carry.
 
-use socket2::{Domain, Type};
+use socket2::{Domain, Protocol, Type};
 
 /// The address family of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,20 @@ impl Family {
             1 => Family::Unix,
             _ => return None,
         })
+    }
+
+    /// The number, as [`from_number`](Self::from_number) takes it.
+    pub fn number(self) -> i32 {
+        match self {
+            Family::Inet => 4,
+            Family::Inet6 => 6,
+            Family::Unix => 1,
+        }
+    }
+
+    /// The family of a socket with addresses of this domain.
+    pub(crate) fn of(domain: Domain) -> Option<Family> {
+        [Family::Inet, Family::Inet6, Family::Unix].into_iter().find(|family| family.domain() == domain)
     }
 
     pub(crate) fn domain(self) -> Domain {
@@ -56,6 +70,30 @@ impl Kind {
             4 => Kind::Seqpacket,
             _ => return None,
         })
+    }
+
+    /// The number, as [`from_number`](Self::from_number) takes it.
+    pub fn number(self) -> i32 {
+        match self {
+            Kind::Stream => 1,
+            Kind::Datagram => 2,
+            Kind::Raw => 3,
+            Kind::Seqpacket => 4,
+        }
+    }
+
+    /// The kind of a socket of this type.
+    pub(crate) fn of(kind: Type) -> Option<Kind> {
+        [Kind::Stream, Kind::Datagram, Kind::Raw, Kind::Seqpacket].into_iter().find(|ours| ours.socket_type() == kind)
+    }
+
+    /// The protocol that a socket of this kind has when none is asked for.
+    pub(crate) fn usual_protocol(self) -> Option<Protocol> {
+        match self {
+            Kind::Stream => Some(Protocol::TCP),
+            Kind::Datagram => Some(Protocol::UDP),
+            Kind::Raw | Kind::Seqpacket => None,
+        }
     }
 
     pub(crate) fn socket_type(self) -> Type {

@@ -8,7 +8,9 @@
 pub mod address;
 mod bound;
 mod credentials;
+pub mod detached;
 pub mod error;
+mod handles;
 mod kind;
 pub mod lookup;
 mod multicast;
@@ -20,7 +22,8 @@ pub mod table;
 
 pub use address::SockAddr;
 pub use credentials::Credentials;
+pub use handles::{give_up, Handles, MOST_HANDLES};
 pub use kind::{Family, Kind};
 pub use multicast::{Interface, Membership};
-pub use socket::Socket;
+pub use socket::{Socket, Standing};
 pub use sys::{SHORT_READ_DRAINS, UNIX_PATH_LENGTH};

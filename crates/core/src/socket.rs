@@ -16,6 +16,21 @@ use crate::bound::{remove_stale, BoundPath};
 use crate::kind::{Family, Kind};
 use crate::{options, sys};
 
+/// What a descriptor that was taken over turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The family of its addresses.
+    pub family: Family,
+    /// What it carries.
+    pub kind: Kind,
+    /// Its protocol; 0 for the usual one, and where the system does not tell.
+    pub protocol: i32,
+    /// It listens for connections.
+    pub listening: bool,
+    /// It has a peer.
+    pub connected: bool,
+}
+
 /// A socket. Dropping it closes it; what the system took before is still sent.
 pub struct Socket {
     /// What is to be removed from the file system with it: before it is closed, so that nobody's new file is meant.
@@ -49,6 +64,46 @@ impl Socket {
     pub fn pair(kind: Kind) -> io::Result<(Socket, Socket)> {
         let (one, other) = sys::pair(kind.socket_type())?;
         Ok((Socket::new(one, kind), Socket::new(other, kind)))
+    }
+
+    /// Takes over a descriptor that something else has opened; on Windows a SOCKET. From then on it neither blocks nor is inherited,
+    /// and dropping the socket closes it.
+    ///
+    /// # Errors
+    /// `EBADF`, `ENOTSOCK`; `EAFNOSUPPORT`, `ESOCKTNOSUPPORT` for a family or a kind that is none of ours. The descriptor then
+    /// is the caller's as before.
+    pub fn adopt(number: i64) -> io::Result<(Socket, Standing)> {
+        let found = sys::borrow(number)?;
+        let family = Family::of(sys::domain(&found)?).ok_or_else(sys::no_such_family)?;
+        let kind = Kind::of(found.r#type()?).ok_or_else(sys::no_such_kind)?;
+        let protocol = sys::protocol(&found)?.filter(|&protocol| Some(protocol) != kind.usual_protocol());
+        let standing = Standing {
+            family,
+            kind,
+            protocol: protocol.map_or(0, i32::from),
+            listening: sys::is_listening(&found)?,
+            connected: found.peer_addr().is_ok(),
+        };
+        let port = found.local_addr().map_or(0, |address| port_of(&address));
+        let socket = sys::take_over(found)?;
+        Ok((Socket { protocol, port: Cell::new(port), ..Socket::new(socket, kind) }, standing))
+    }
+
+    /// Gives the descriptor to the caller, open and unwatched. It still does not block and is not inherited; a unix path that
+    /// `bind` has made goes with it.
+    pub fn release(mut self) -> i64 {
+        if let Some(path) = self.path.take() {
+            path.keep();
+        }
+        self.source.release()
+    }
+
+    /// Keeps a descriptor, which may be anything, from the child processes of this one.
+    ///
+    /// # Errors
+    /// `EBADF` when nothing is open there.
+    pub fn keep_from_children(number: i64) -> io::Result<()> {
+        sys::keep_from_children(number)
     }
 
     fn new(socket: socket2::Socket, kind: Kind) -> Socket {
@@ -309,7 +364,7 @@ impl Socket {
 
     /// One operation that may have to wait, tried again after a signal.
     #[inline]
-    fn try_io<T>(&self, mut operation: impl FnMut(&socket2::Socket) -> io::Result<T>) -> io::Result<T> {
+    pub(crate) fn try_io<T>(&self, mut operation: impl FnMut(&socket2::Socket) -> io::Result<T>) -> io::Result<T> {
         self.source.try_io(|socket| loop {
             match operation(socket) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -62,6 +62,11 @@ impl Table {
         self.entry(handle).and_then(|entry| entry.socket.as_ref())
     }
 
+    /// Whether one of its sockets has this descriptor.
+    pub fn holds(&self, number: i64) -> bool {
+        self.entries.iter().filter_map(|entry| entry.socket.as_ref()).any(|socket| socket.fd() == number)
+    }
+
     /// Closes every socket.
     pub fn clear(&mut self) {
         self.entries.clear();

@@ -17,10 +17,10 @@ use napi::bindgen_prelude::*;
 use napi::sys;
 use socket2_core::address::{self, WIRE_LENGTH};
 use socket2_core::error::{self, INVALID, PANICKED, WOULD_BLOCK};
-use socket2_core::{SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
+use socket2_core::{MOST_HANDLES, SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
 
 use crate::environment::{environments, Environment};
-use crate::{poll, sockets};
+use crate::{moves, poll, sockets};
 
 /// The most that one call moves, so that every count fits a 31-bit integer. Linux stops a page short of 2 GiB by itself.
 pub const MOST_BYTES: usize = 0x7fff_f000;
@@ -53,6 +53,9 @@ calls! {
     "recv" => sockets::recv, "recvFrom" => sockets::recv_from,
     "send" => sockets::send, "sendTo" => sockets::send_to, "sendList" => sockets::send_list,
     "shutdown" => sockets::shutdown,
+    "detach" => moves::detach, "attach" => moves::attach, "detached" => moves::detached,
+    "adopt" => moves::adopt, "release" => moves::release, "keepFromChildren" => moves::keep_from_children,
+    "sendHandles" => moves::send_handles, "recvHandles" => moves::recv_handles,
     "localAddress" => sockets::local_address, "remoteAddress" => sockets::remote_address,
     "getOption" => sockets::get_option, "setOption" => sockets::set_option,
     "changeGroup" => sockets::change_group, "peerCredentials" => sockets::peer_credentials,
@@ -83,6 +86,7 @@ pub fn register(env: &Env, environment: Rc<Environment>) -> Result<Object<'_>> {
     exports.set_named_property("WOULD_BLOCK", WOULD_BLOCK)?;
     exports.set_named_property("SHORT_READ_DRAINS", SHORT_READ_DRAINS)?;
     exports.set_named_property("TIMED_OUT", error::TIMED_OUT)?;
+    exports.set_named_property("MOST_HANDLES", MOST_HANDLES as u32)?;
     exports.set_named_property("UNIX_PATH_LENGTH", UNIX_PATH_LENGTH as u32)?;
     exports.set_named_property("ADDRESS_LENGTH", WIRE_LENGTH as u32)?;
     Ok(exports)

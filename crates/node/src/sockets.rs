@@ -32,7 +32,7 @@ pub fn pair(environment: &Environment, arguments: &Arguments) -> Outcome {
     Ok(0)
 }
 
-fn insert(environment: &Environment, socket: Socket) -> Outcome {
+pub(crate) fn insert(environment: &Environment, socket: Socket) -> Outcome {
     environment.sockets.borrow_mut().insert(socket).map_err(|_| TOO_MANY_OPEN)
 }
 
@@ -48,7 +48,7 @@ pub fn close(environment: &Environment, arguments: &Arguments) -> Outcome {
 
 /// Does something to the socket that argument 0 names.
 #[inline]
-fn attempt<T>(
+pub(crate) fn attempt<T>(
     environment: &Environment,
     arguments: &Arguments,
     act: impl FnOnce(&mut Socket) -> io::Result<T>,
@@ -219,7 +219,7 @@ pub fn peer_credentials(environment: &Environment, arguments: &Arguments) -> Out
     Ok(0)
 }
 
-fn count(bytes: usize) -> i32 {
+pub(crate) fn count(bytes: usize) -> i32 {
     bytes as i32 // at most MOST_BYTES
 }
 

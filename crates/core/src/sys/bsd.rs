@@ -15,6 +15,13 @@ pub(crate) const SEND_FLAGS: libc::c_int = 0;
 #[cfg(not(apple))]
 pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
 
+/// Apple's systems have no flag by which descriptors that come along are not inherited.
+#[cfg(apple)]
+pub(crate) const RECEIVE_FLAGS: libc::c_int = 0;
+/// Descriptors that come along are not inherited, either.
+#[cfg(not(apple))]
+pub(crate) const RECEIVE_FLAGS: libc::c_int = libc::MSG_CMSG_CLOEXEC;
+
 /// Whether unix names beginning with a NUL byte exist.
 pub(crate) const ABSTRACT_NAMES: bool = false;
 
@@ -33,6 +40,11 @@ pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     let (socket, peer) = listener.accept()?;
     socket.set_nonblocking(true)?;
     Ok((socket, peer))
+}
+
+/// The protocol of a socket, which not all of these systems tell.
+pub(crate) fn protocol(_: &Socket) -> io::Result<Option<Protocol>> {
+    Ok(None)
 }
 
 /// The process at the other end (LOCAL_PEERCRED), where the system knows it: of streams. For others it says EINVAL.

@@ -11,6 +11,9 @@ use crate::credentials::Credentials;
 /// EPIPE as an error, not as a signal.
 pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
 
+/// Descriptors that come along are not inherited, either.
+pub(crate) const RECEIVE_FLAGS: libc::c_int = libc::MSG_CMSG_CLOEXEC;
+
 /// Whether unix names beginning with a NUL byte exist.
 pub(crate) const ABSTRACT_NAMES: bool = true;
 
@@ -25,6 +28,11 @@ pub(crate) fn open(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io
 /// Accepts in one call.
 pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     listener.accept4(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)
+}
+
+/// The protocol of a socket; none where there is no choice of them.
+pub(crate) fn protocol(socket: &Socket) -> io::Result<Option<Protocol>> {
+    socket.protocol()
 }
 
 /// The process at the other end (SO_PEERCRED). Where the system knows of none it answers with user -1: datagram sockets

@@ -2,7 +2,7 @@
 //!
 //! | every system provides       |                                                                              |
 //! | --------------------------- | ---------------------------------------------------------------------------- |
-//! | `Source`                    | a socket as the poller can watch it: `new get try_io register deregister number` |
+//! | `Source`                    | a socket as the poller can watch it: `new get try_io register deregister number release` |
 //! | `poll_handle`               | the system's number of a poll, where it has one                              |
 //! | `INTEREST`                  | what the poller reports of every socket                                      |
 //! | `open`, `accept`, `pair`    | sockets that neither block nor are inherited                                 |
@@ -20,6 +20,9 @@
 //! | `set_customary_for_listeners` | what servers set before they bind                                          |
 //! | `interface_index`           | the number of a network interface                                            |
 //! | `change_source_group`, `membership_error`, `hear_own_groups_only` | multicast, with one meaning of its errors |
+//! | `borrow`, `take_over`, `domain`, `protocol`, `is_listening`, `no_such_family`, `no_such_kind` | descriptors that something else has opened |
+//! | `keep_from_children`        | of a descriptor that something else has opened                               |
+//! | `OwnedHandle`, `number_of`, `MOST_HANDLES`, `send_handles`, `recv_handles` | descriptors beside data              |
 //! | `peer_credentials`          | the process at the other end of a unix socket                                |
 //! | `lookup_flags`, `lookup_code`, `NAME_REQUIRED` | getaddrinfo's and getnameinfo's numbers                   |
 //! | `spelled_out`               | a record of getaddrinfo's with its kind and protocol                         |
@@ -33,7 +36,7 @@ mod unix;
 #[cfg(unix)]
 pub(crate) use unix::*;
 #[cfg(unix)]
-pub use unix::{SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
+pub use unix::{MOST_HANDLES, SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
 
 #[cfg(linux)]
 mod linux;
@@ -50,4 +53,4 @@ mod windows;
 #[cfg(windows)]
 pub(crate) use windows::*;
 #[cfg(windows)]
-pub use windows::{SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
+pub use windows::{MOST_HANDLES, SHORT_READ_DRAINS, UNIX_PATH_LENGTH};

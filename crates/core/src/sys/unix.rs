@@ -1,10 +1,13 @@
 //! What all Unixes share.
 
+mod adopt;
+mod handles;
+
 use std::borrow::Cow;
 use std::ffi::{CString, OsStr};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -15,6 +18,10 @@ use mio::{Interest, Poll, Registry, Token};
 use socket2::{Domain, MaybeUninitSlice, SockAddr, SockAddrStorage, Socket, Type};
 
 use super::ABSTRACT_NAMES;
+pub(crate) use adopt::*;
+pub use handles::MOST_HANDLES;
+pub(crate) use handles::*;
+
 use crate::lookup::{flag, Found};
 
 /// epoll and kqueue report again whatever comes after a short read, so reading on until `WouldBlock` is not needed.
@@ -49,6 +56,11 @@ impl Source {
 
     pub(crate) fn number(&self) -> i64 {
         self.0.as_raw_fd().into()
+    }
+
+    /// Gives the descriptor to the caller.
+    pub(crate) fn release(self) -> i64 {
+        self.0.into_raw_fd().into()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Windows. The poller watches sockets through AFD, by way of mio's own types.
 
+mod adopt;
 mod connect;
 mod errors;
 
@@ -21,6 +22,8 @@ use windows_sys::Win32::NetworkManagement::IpHelper::{
 use windows_sys::Win32::NetworkManagement::Ndis::NET_LUID_LH;
 use windows_sys::Win32::Networking::WinSock as winsock;
 
+pub use adopt::MOST_HANDLES;
+pub(crate) use adopt::*;
 pub(crate) use connect::*;
 pub(crate) use errors::{error_code, ERRORS};
 
@@ -67,6 +70,11 @@ impl Source {
 
     pub(crate) fn number(&self) -> i64 {
         self.0.as_raw_socket() as i64
+    }
+
+    /// Gives the SOCKET to the caller.
+    pub(crate) fn release(self) -> i64 {
+        self.0.into_raw_socket() as i64
     }
 }
 

@@ -1,0 +1,84 @@
+//! The calls by which sockets come from elsewhere and go there: other threads, other processes, other code of this one.
+
+use socket2_core::detached::{self, Key};
+use socket2_core::error::{self, BAD_HANDLE, EXISTS, INVALID};
+use socket2_core::{Handles, Socket};
+
+use crate::calls::{Arguments, Outcome};
+use crate::environment::Environment;
+use crate::sockets::{attempt, count, insert};
+
+// detach(handle, key): puts the key into 16 bytes
+pub fn detach(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let space = arguments.space(1)?;
+    if space.len() != size_of::<Key>() {
+        return Err(INVALID);
+    }
+    let socket = environment.sockets.borrow_mut().remove(arguments.int(0)?).ok_or(BAD_HANDLE)?;
+    for (place, byte) in space.iter_mut().zip(detached::put(socket).to_ne_bytes()) {
+        place.write(byte);
+    }
+    Ok(0)
+}
+
+// attach(key)
+pub fn attach(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let key = arguments.bytes(0)?.try_into().map_err(|_| INVALID)?;
+    let socket = detached::take(Key::from_ne_bytes(key)).ok_or(BAD_HANDLE)?;
+    insert(environment, socket)
+}
+
+// detached()
+pub fn detached(_: &Environment, _: &Arguments) -> Outcome {
+    Ok(count(detached::count()))
+}
+
+// adopt(fd, standing): the family, the kind, the protocol, whether it listens, whether it has a peer
+pub fn adopt(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let [family, kind, protocol, listening, connected] = arguments.numbers(1)? else { return Err(INVALID) };
+    let number = arguments.offset(0)? as i64;
+    if environment.sockets.borrow().holds(number) {
+        return Err(EXISTS);
+    }
+    let (socket, standing) = Socket::adopt(number).map_err(|error| error::code(&error))?;
+    *family = standing.family.number();
+    *kind = standing.kind.number();
+    *protocol = standing.protocol;
+    *listening = standing.listening.into();
+    *connected = standing.connected.into();
+    insert(environment, socket)
+}
+
+// release(handle): the descriptor
+pub fn release(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let socket = environment.sockets.borrow_mut().remove(arguments.int(0)?).ok_or(BAD_HANDLE)?;
+    Ok(socket.release() as i32)
+}
+
+// keepFromChildren(fd)
+pub fn keep_from_children(_: &Environment, arguments: &Arguments) -> Outcome {
+    Socket::keep_from_children(arguments.offset(0)? as i64).map(|()| 0).map_err(|error| error::code(&error))
+}
+
+// sendHandles(handle, data, descriptors)
+pub fn send_handles(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let data = arguments.bytes(1)?;
+    // Copied: an Int32Array of the caller's may be shared with other threads.
+    let descriptors = arguments.numbers(2)?.to_vec();
+    attempt(environment, arguments, |socket| socket.send_handles(data, &descriptors)).map(count)
+}
+
+// recvHandles(handle, into, found): the count of descriptors, 1 if something did not fit, the descriptors
+pub fn recv_handles(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let space = arguments.space(1)?;
+    let [number, truncated, places @ ..] = arguments.numbers(2)? else { return Err(INVALID) };
+    let mut handles = Handles::new();
+    let (bytes, cut) = attempt(environment, arguments, |socket| socket.recv_handles(space, &mut handles))?;
+    // What does not fit is closed with the rest of the list.
+    *truncated = i32::from(cut || handles.len() > places.len());
+    *number = handles.len().min(places.len()) as i32;
+    for (place, handle) in places.iter_mut().zip(handles) {
+        *place = socket2_core::give_up(handle) as i32;
+    }
+    Ok(count(bytes))
+}
