@@ -211,6 +211,11 @@ export abstract class ConnectionSocket extends Socket {
   }
 
   /** @internal */
+  assertListening(syscall: string): void {
+    this.assertState(syscall, 'listening')
+  }
+
+  /** @internal */
   protected assertState(syscall: string, need: State): void {
     if (this.state !== need) throw this.wrongState(syscall, need)
   }

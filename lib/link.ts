@@ -35,6 +35,8 @@ export class Link {
   spare: Receive | undefined = undefined
   /** Received but not consumed: what an operation that ended badly gave back. */
   unread: Uint8Array | null = null
+  /** Told when its time has ended. */
+  onEnd: (() => void) | undefined = undefined
   /** Who has read ahead. */
   ahead: Set<Ahead> | undefined = undefined
 
@@ -58,6 +60,7 @@ export class Link {
     const code = part(handle)
     this.reading.close()
     this.writing.close()
+    this.onEnd?.()
     return code
   }
 

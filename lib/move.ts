@@ -30,6 +30,12 @@ export async function attach<Type extends SocketType>(handle: SocketHandle<Type>
   return socket
 }
 
+/** Closes the detached socket of this key, if nobody has attached it. */
+export function discard(key: string): void {
+  const handle = native.attach(Buffer.from(key, 'hex'))
+  if (handle >= 0) native.close(handle, 0)
+}
+
 const KEY = /^[0-9a-f]{32}$/
 const STANDINGS: readonly unknown[] = ['idle', 'connected', 'listening']
 

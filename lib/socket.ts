@@ -317,6 +317,11 @@ export abstract class Socket {
     if (this.family !== 'unix') throw stateError(syscall, `of family '${this.family}'`, 'a unix socket')
   }
 
+  /** Calls `ended` when it is closed, in whatever way; for one at a time. @internal */
+  onceEnded(ended: () => void): void {
+    this.link.onEnd = ended
+  }
+
   /** Goes on where the socket was that has been detached. @internal */
   resume({ peer, timeout, unread, broken, bytesRead, bytesWritten }: SocketHandle): this {
     if (peer !== undefined) this.peer = Address.from(peer)

@@ -29,6 +29,8 @@ await step('compiling the library', {
   // Below a package.json of its own, dist/ needs its own way to what the code calls #binding; it may not lead out of dist/.
   writeFileSync(join(root, 'dist/package.json'), '{ "type": "commonjs", "imports": { "#binding": "./binding.js" } }\n')
   writeFileSync(join(root, 'dist/binding.js'), "module.exports = require('../binding.cjs')\n")
+  // Only an ES module can import any module from what is compiled to CommonJS.
+  writeFileSync(join(root, 'dist/lib/thread.mjs'), "import { begin } from './thread.js'\n\nbegin(href => import(href))\n")
   const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   for (const entry of Object.values(exports)) {
     if (entry.import?.default.endsWith('.mjs')) wrap(entry.import.default)

@@ -1,0 +1,129 @@
+/** The connections of a server that one thread has, each with its handler. */
+import { clearInterval, setInterval } from 'node:timers'
+import { SocketError, typeError } from './errors.js'
+import type { TcpSocket } from './tcp.js'
+
+/** What a handler is told besides its connection. */
+export interface HandlerContext {
+  /** Aborts when the server begins to close: no more is wanted of a connection than to come to its end. */
+  readonly signal: AbortSignal
+}
+
+/** What a server does with a connection, which is closed when this has returned, or when the promise it returns is settled. */
+export type Handler = (socket: TcpSocket, context: HandlerContext) => unknown
+
+/** Who is told what went wrong; without a socket, when it concerns the server. */
+export type Report = (error: unknown, socket: TcpSocket | undefined) => void
+
+/** Who takes the connections of a server. */
+export interface Attendance {
+  /** Resolves when someone can take one; `undefined`: right now. */
+  readonly vacancy: Promise<void> | undefined
+  /** How long, in ms, those whose connections were closed by `end` may take to return. */
+  readonly patience: number
+  /** Takes a connection, and calls `leave` once it has ended. */
+  take(socket: TcpSocket, leave: () => void): void
+  /** Tells the handlers that no more is wanted than to come to an end. */
+  closing(): void
+  /** Closes all connections. */
+  end(): void
+  /** Lets go of everything; nobody is there any more, or nobody who can be waited for. */
+  dispose(): Promise<void>
+}
+
+/** How much a connection has done when it was looked at, and when that had changed. */
+interface Activity {
+  bytes: number
+  since: number
+}
+
+export class Attending implements Attendance {
+  readonly vacancy = undefined
+  readonly patience = 0
+  readonly #open = new Map<TcpSocket, Activity>()
+  /** Closed by the server, whatever the handler makes of that. */
+  readonly #cut = new WeakSet<TcpSocket>()
+  readonly #closing = new AbortController()
+  readonly #context: HandlerContext = { signal: this.#closing.signal }
+  #sweeper: NodeJS.Timeout | undefined
+
+  /** Without a handler the connections are someone else's to use and close. */
+  constructor(private readonly handler: Handler | undefined, private readonly idleTimeout: number, private readonly report: Report) {}
+
+  take(socket: TcpSocket, leave: () => void): void {
+    this.#open.set(socket, { bytes: 0, since: performance.now() })
+    if (this.idleTimeout <= LONGEST_TIMER) this.#sweeper ??= setInterval(() => this.#sweep(), Math.ceil(this.idleTimeout / 4)).unref()
+    const left = (): void => {
+      this.#open.delete(socket)
+      leave()
+    }
+    if (this.handler === undefined) socket.onceEnded(left)
+    else void this.#attend(this.handler, socket, left)
+  }
+
+  closing(): void {
+    this.#closing.abort()
+  }
+
+  end(): void {
+    for (const socket of this.#open.keys()) this.#close(socket)
+  }
+
+  dispose(): Promise<void> {
+    clearInterval(this.#sweeper)
+    return Promise.resolve()
+  }
+
+  async #attend(handler: Handler, socket: TcpSocket, left: () => void): Promise<void> {
+    try {
+      await handler(socket, this.#context)
+    } catch (error) {
+      socket.close()
+      const ours = this.#cut.has(socket) && error instanceof SocketError && error.code === 'ERR_SOCKET_CLOSED'
+      if (!ours) this.report(error, socket)
+    } finally {
+      socket.close()
+      left()
+    }
+  }
+
+  #close(socket: TcpSocket): void {
+    this.#cut.add(socket)
+    socket.close()
+  }
+
+  /** Closes those that have done nothing for too long. */
+  #sweep(): void {
+    const now = performance.now()
+    for (const [socket, activity] of this.#open) {
+      const bytes = socket.bytesRead + socket.bytesWritten
+      if (bytes !== activity.bytes) Object.assign(activity, { bytes, since: now })
+      else if (now - activity.since >= this.idleTimeout) this.#close(socket)
+    }
+    if (this.#open.size > 0) return
+    clearInterval(this.#sweeper)
+    this.#sweeper = undefined
+  }
+}
+
+const LONGEST_TIMER = 0x7fff_ffff
+
+let warned = false
+
+/** Tells of an error where the server's owner has no wish of its own: what a handler throws once, what befalls the server each time. */
+export function warn(error: unknown, socket: TcpSocket | undefined): void {
+  if (socket !== undefined && warned) return
+  if (socket !== undefined) warned = true
+  const what = socket !== undefined
+    ? 'A handler of a server has failed, and its connection is closed. The option onError hears of all of them; this is said once'
+    : 'A server has a problem'
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  process.emitWarning(`${what}: ${detail}`, { type: 'SocketServerWarning', code: 'SOCKET2_SERVER' })
+}
+
+/** The report to be used. */
+export function reportOf(onError: unknown): Report {
+  if (onError === undefined) return warn
+  if (typeof onError !== 'function') throw typeError('options.onError', 'a function', onError)
+  return onError as Report
+}

@@ -1,0 +1,260 @@
+/** The threads of a server: who has which connections, and what becomes of those whose thread ends. */
+import { isAbsolute, join } from 'node:path'
+import { setTimeout } from 'node:timers'
+import { pathToFileURL } from 'node:url'
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
+import type { Attendance, Report } from './attending.js'
+import { SocketError, typeError, valueError } from './errors.js'
+import { discard } from './move.js'
+import type { TcpSocket } from './tcp.js'
+import { checkInteger } from './validate.js'
+
+/** A server on many threads. */
+export interface ThreadOptions {
+  /** How many threads; `os.availableParallelism()` is one for each core. */
+  threads: number
+  /** The module whose default export is the handler: `new URL('./handler.js', import.meta.url)`, or an absolute path. */
+  handler: URL | string
+  /** What `workerData` of `node:worker_threads` is in the handler's module. */
+  workerData?: unknown
+}
+
+/** What a thread is told when it begins. */
+export interface Orders {
+  readonly port: MessagePort
+  readonly handler: string
+  readonly idleTimeout: number
+  /** Whether it sends what handlers throw, rather than warn by itself. */
+  readonly reports: boolean
+}
+
+/** What a thread says. */
+export type News =
+  | { readonly ready: true }
+  | { readonly failed: Told }
+  | { readonly error: Told }
+  /** The keys of the connections that have ended. */
+  | { readonly ended: readonly string[] }
+
+/** An error on its way to another thread. */
+export interface Told {
+  readonly name: string
+  readonly message: string
+  readonly stack: string | undefined
+  readonly code: unknown
+}
+
+/** A thread that has lived so long, in ms, is replaced at once; the others wait, longer each time. */
+const HEALTHY = 1000
+const FIRST_WAIT = 100
+const LONGEST_WAIT = 5000
+
+const script = join(__dirname, 'thread.mjs')
+
+interface CrewOptions extends ThreadOptions {
+  readonly idleTimeout: number
+  readonly report: Report
+  readonly reports: boolean
+}
+
+export class Crew implements Attendance {
+  readonly patience = 1000
+  vacancy: Promise<void> | undefined
+  /** Those that have loaded the handler. */
+  #members: Member[] = []
+  readonly #started = new Set<Member>()
+  #filled: (() => void) | undefined
+  #closing = false
+  #disposed = false
+  #wait = 0
+
+  private constructor(private readonly options: CrewOptions) {}
+
+  /** Resolves when each thread has loaded the handler; when one cannot, none is left. */
+  static async start(options: CrewOptions): Promise<Crew> {
+    const crew = new Crew(options)
+    try {
+      await Promise.all(Array.from({ length: options.threads }, () => crew.#hire()))
+      return crew
+    } catch (error) {
+      await crew.dispose()
+      throw error
+    }
+  }
+
+  take(socket: TcpSocket, leave: () => void): void {
+    let chosen: Member | undefined
+    for (const member of this.#members) if (chosen === undefined || member.open.size < chosen.open.size) chosen = member
+    if (chosen !== undefined) return chosen.take(socket, leave)
+    // It ended after someone was told that it is there.
+    socket.close()
+    leave()
+  }
+
+  closing(): void {
+    this.#closing = true
+    // Who waits for a thread now gets none.
+    this.#fill()
+    for (const member of this.#members) member.port.postMessage('closing')
+  }
+
+  end(): void {
+    for (const member of this.#members) member.port.postMessage('end')
+  }
+
+  async dispose(): Promise<void> {
+    this.#disposed = true
+    await Promise.all([...this.#started].map(({ worker }) => worker.terminate()))
+  }
+
+  /** Starts a thread; resolves when it is one of the crew. */
+  async #hire(): Promise<void> {
+    const began = performance.now()
+    const member = new Member(this.options)
+    this.#started.add(member)
+    member.worker.once('exit', () => this.#miss(member, performance.now() - began))
+    await member.ready
+    this.#members.push(member)
+    if (this.#closing) member.port.postMessage('closing')
+    this.#fill()
+  }
+
+  #fill(): void {
+    this.vacancy = undefined
+    this.#filled?.()
+  }
+
+  /** A thread has ended. Those of its connections that it had not taken yet are closed; the others were closed by its end. */
+  #miss(member: Member, lived: number): void {
+    const wasMember = this.#members.includes(member)
+    this.#members = this.#members.filter(other => other !== member)
+    this.#started.delete(member)
+    if (this.#members.length === 0 && !this.#closing) this.vacancy ??= new Promise(resolve => (this.#filled = resolve))
+    member.abandon()
+    if (this.#disposed || !wasMember) return
+    this.options.report(member.failure, undefined)
+    this.#replace(lived)
+  }
+
+  #replace(lived: number): void {
+    this.#wait = lived > HEALTHY ? 0 : Math.min(Math.max(this.#wait * 2, FIRST_WAIT), LONGEST_WAIT)
+    setTimeout(async () => {
+      if (this.#closing || this.#disposed) return
+      const began = performance.now()
+      try {
+        await this.#hire()
+      } catch (error) {
+        if (this.#disposed) return
+        this.options.report(error, undefined)
+        this.#replace(performance.now() - began)
+      }
+    }, this.#wait)
+  }
+}
+
+/** One thread. */
+class Member {
+  readonly worker: Worker
+  readonly port: MessagePort
+  /** Its connections by their keys, and whom to tell of their end. */
+  readonly open = new Map<string, () => void>()
+  /** Settled when it has loaded the handler, or could not. */
+  readonly ready: Promise<void>
+  /** Why it has ended. */
+  failure: unknown
+  readonly #report: Report
+
+  constructor({ handler, workerData, idleTimeout, report, reports }: CrewOptions) {
+    this.#report = report
+    const { port1, port2 } = new MessageChannel()
+    this.port = port1
+    this.worker = new Worker(script, { workerData, name: 'socket2 server' })
+    const orders: Orders = { port: port2, handler: hrefOf(handler), idleTimeout, reports }
+    this.worker.postMessage(orders, [port2])
+    this.worker.once('error', error => (this.failure = error))
+    this.ready = new Promise((resolve, reject) => {
+      this.port.on('message', (news: News) => {
+        if ('ended' in news) for (const key of news.ended) this.#leave(key)
+        else if ('error' in news) this.#report(retold(news.error), undefined)
+        else if ('failed' in news) {
+          this.failure = retold(news.failed)
+          void this.worker.terminate()
+        } else {
+          resolve()
+        }
+      })
+      this.worker.once('exit', (status) => {
+        this.failure ??= new SocketError(`a thread of the server ended with status ${status}`, { code: 'ERR_SOCKET_THREAD_EXIT' })
+        reject(this.failure as Error)
+      })
+    })
+    // From then on its connections keep the process alive.
+    this.ready.then(() => this.#count(), () => {})
+  }
+
+  take(socket: TcpSocket, leave: () => void): void {
+    const handle = socket.detach()
+    this.open.set(handle.key, leave)
+    if (this.open.size === 1) this.#count()
+    this.port.postMessage(handle)
+  }
+
+  /** It has ended. */
+  abandon(): void {
+    this.port.close()
+    for (const key of [...this.open.keys()]) {
+      discard(key)
+      this.#leave(key)
+    }
+  }
+
+  #leave(key: string): void {
+    const leave = this.open.get(key)
+    this.open.delete(key)
+    if (this.open.size === 0) this.#count()
+    leave?.()
+  }
+
+  /** Keeps the process alive while there are connections; the listener does it for itself. */
+  #count(): void {
+    if (this.open.size > 0) {
+      this.worker.ref()
+      this.port.ref()
+    } else {
+      this.worker.unref()
+      this.port.unref()
+    }
+  }
+}
+
+/** Checks the options for threads; throws what is wrong with them. */
+export function checkThreads({ threads, handler }: Partial<ThreadOptions>): void {
+  checkInteger('options.threads', threads, 1, MOST_THREADS)
+  if (!(handler instanceof URL) && typeof handler !== 'string') throw typeError('options.handler', 'a URL or a path, where there are threads', handler)
+  hrefOf(handler)
+}
+
+const MOST_THREADS = 1024
+
+function hrefOf(handler: URL | string): string {
+  if (handler instanceof URL) return handler.href
+  if (/^(?:file|data):/.test(handler)) return handler
+  // What a relative path is relative to, nobody could tell.
+  if (!isAbsolute(handler)) throw valueError('options.handler', 'must be a URL or an absolute path', handler)
+  return pathToFileURL(handler).href
+}
+
+/** An error as it can be sent. */
+export function told(error: unknown): Told {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error), stack: undefined, code: undefined }
+  const { name, message, stack } = error
+  const { code } = error as { code?: unknown }
+  return { name, message, stack, code: typeof code === 'string' || typeof code === 'number' ? code : undefined }
+}
+
+function retold({ name, message, stack, code }: Told): Error {
+  const error = new Error(message)
+  Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true })
+  if (stack !== undefined) error.stack = stack
+  return code === undefined ? error : Object.assign(error, { code })
+}

@@ -1,0 +1,228 @@
+/** A server: accepts, keeps to its limits, and hands each connection to a handler, here or in one of many threads. */
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
+import type { Address } from './address.js'
+import { Admission, checkLimits, type Limits } from './admission.js'
+import { Attending, reportOf, type Attendance, type Handler, type Report } from './attending.js'
+import { checkThreads, Crew, type ThreadOptions } from './crew.js'
+import { stateError, typeError } from './errors.js'
+import { checkTimeout } from './guard.js'
+import { addr, type Host, type Port } from './lookup.js'
+import { tcp, TcpSocket } from './tcp.js'
+
+/** Where a server listens, and what it keeps to. */
+export interface ServeOptions extends Limits {
+  /** All IPv4 interfaces by default; `'::'` is all of IPv6, and where the system's default for `ipv6Only` is off of IPv4, too. */
+  host?: Host | undefined
+  /** Any free port by default: `server.address` says which. */
+  port?: Port | undefined
+  /** A unix path, instead of host and port. One that a server has left behind is taken over, when nobody listens there. */
+  path?: string | undefined
+  /** A socket that listens already, instead of all these: one of `listenFds`, or of another process. It is the server's from then on. */
+  listener?: TcpSocket | undefined
+  /** How many connections wait to be accepted; the system's most by default. */
+  backlog?: number | undefined
+  /** Lets other sockets with this option listen at the same port: the system spreads the connections. SO_REUSEPORT. */
+  reusePort?: boolean | undefined
+  /** Closes a connection on which nothing was sent or received for so many milliseconds, or up to a quarter more. Never by default. */
+  idleTimeout?: number | undefined
+  /** Closes the server at once, with its connections, when it aborts. */
+  signal?: AbortSignal | undefined
+  /**
+   * Told what a handler has thrown, with its socket, which is closed by then (none from another thread); and, without one, what befalls
+   * the server itself: a listener that fails, a thread that ends. By default these are process warnings, for handlers one.
+   */
+  onError?: Report | undefined
+}
+
+/** A server on many threads. */
+export interface ServeThreadsOptions extends ServeOptions, ThreadOptions {}
+
+/** How a server ends. */
+export interface CloseOptions {
+  /** How long connections have to come to their end, in milliseconds: for ever by default; 0: not at all. */
+  grace?: number | undefined
+}
+
+/**
+ * Serves: calls `handler` with each connection, and closes the connection when the handler returns. With `threads` the default export
+ * of the module `handler` is called, in that many worker threads. They share one port, on every system: this thread accepts, and
+ * gives each connection to the thread that has the fewest. Without a handler, iterate the server for its connections.
+ *
+ * Over a limit a connection is accepted and closed. A handler that throws closes its connection, is told to `onError`, and never stops
+ * the server; a thread that ends is told, too, and replaced. Resolves when it listens and every thread has loaded the handler.
+ *
+ * Errors: those of `listen`; what importing the handler's module throws; `ERR_SOCKET_THREAD_EXIT` (the import ended its thread);
+ * `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_SOCKET_BAD_STATE` (the listener does not listen); the
+ * reason of the signal.
+ */
+export function serve(options: ServeThreadsOptions): Promise<Server>
+export function serve(options: ServeOptions, handler?: Handler): Promise<Server>
+export async function serve(options: ServeOptions & Partial<ThreadOptions>, handler?: Handler): Promise<Server> {
+  checkOptions(options, handler)
+  const { signal, listener: given } = options
+  signal?.throwIfAborted()
+  const report = reportOf(options.onError)
+  const listener = given ?? await listen(options)
+  try {
+    const attendance = await attendanceOf(options, handler, report)
+    const server = new Server(listener, new Admission(options), attendance, handler !== undefined || options.threads !== undefined, report)
+    const abort = (): void => void server.close({ grace: 0 })
+    if (signal?.aborted) abort()
+    signal?.throwIfAborted()
+    signal?.addEventListener('abort', abort, { once: true })
+    listener.onceEnded(() => signal?.removeEventListener('abort', abort))
+    return server
+  } catch (error) {
+    if (given === undefined) listener.close()
+    throw error
+  }
+}
+
+/** A server that `serve` has made. */
+export class Server {
+  /** The socket that listens. It stays the server's: look at it, `unref` it, send it to another process. */
+  readonly listener: TcpSocket
+  /** Where it listens; known also once it is closed. */
+  readonly address: Address
+  readonly #admission: Admission
+  readonly #attendance: Attendance
+  readonly #report: Report
+  #taken: boolean
+  #closed: Promise<void> | undefined
+  #cut: (() => void) | undefined
+
+  /** @internal */
+  constructor(listener: TcpSocket, admission: Admission, attendance: Attendance, handled: boolean, report: Report) {
+    this.listener = listener
+    this.address = listener.localAddress as Address
+    this.#admission = admission
+    this.#attendance = attendance
+    this.#report = report
+    this.#taken = handled
+    if (handled) void this.#serve()
+  }
+
+  /** How many connections it has: those whose handler has not returned; without a handler those that are open. */
+  get connections(): number {
+    return this.#admission.count
+  }
+
+  /**
+   * Stops accepting, lets the connections come to their end, and closes those that are left after `grace` milliseconds. Handlers hear
+   * of it by `context.signal`. Resolves when none is left and the threads have ended. Called again it can only shorten the time.
+   *
+   * Errors: `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    if (typeof options !== 'object' || options === null) throw typeError('options', 'an object', options)
+    const { grace = Infinity } = options
+    checkTimeout('options.grace', grace)
+    this.#closed ??= this.#close()
+    const timer = grace <= LONGEST_TIMER && grace > 0 ? setTimeout(() => this.#cut?.(), grace) : undefined
+    if (grace === 0) this.#cut?.()
+    try {
+      await this.#closed
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /**
+   * The connections of a server without a handler, until it is closed; whoever iterates has to close them.
+   *
+   * Errors: `ERR_SOCKET_BAD_STATE` when the server has a handler, or someone iterates it already.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<TcpSocket, void, undefined> {
+    if (this.#taken) throw stateError('iterate', 'one whose connections someone else takes', 'without a handler and not iterated yet')
+    this.#taken = true
+    try {
+      for await (const socket of this.#admitted()) yield socket
+    } finally {
+      this.#taken = false
+    }
+  }
+
+  /** Closes it with its connections, at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close({ grace: 0 })
+  }
+
+  async #serve(): Promise<void> {
+    try {
+      for await (const _ of this.#admitted());
+    } catch (error) {
+      this.listener.close()
+      this.#report(error, undefined)
+    }
+  }
+
+  /** Accepts, and hands over whom it lets in. */
+  async *#admitted(): AsyncGenerator<TcpSocket, void, undefined> {
+    const [admission, attendance] = [this.#admission, this.#attendance]
+    for await (const socket of this.listener.connections()) {
+      const leave = admission.admit(socket)
+      if (leave === undefined) continue
+      if (attendance.vacancy !== undefined) await attendance.vacancy
+      attendance.take(socket, leave)
+      yield socket
+    }
+  }
+
+  async #close(): Promise<void> {
+    const cut = new Promise<boolean>(resolve => (this.#cut = () => resolve(true)))
+    this.listener.close()
+    const [admission, attendance] = [this.#admission, this.#attendance]
+    attendance.closing()
+    if (await Promise.race([cut, admission.empty()])) {
+      attendance.end()
+      await Promise.race([admission.empty(), turnsLater(attendance.patience)])
+    }
+    await attendance.dispose()
+  }
+}
+
+const LONGEST_TIMER = 0x7fff_ffff
+
+/** After so many milliseconds, and a turn of the loop, so that what is to end at once has ended. */
+async function turnsLater(time: number): Promise<void> {
+  if (time > 0) await new Promise(resolve => setTimeout(resolve, time).unref())
+  await new Promise(resolve => setImmediate(resolve))
+}
+
+async function attendanceOf(options: ServeOptions & Partial<ThreadOptions>, handler: Handler | undefined, report: Report): Promise<Attendance> {
+  const { idleTimeout = Infinity, threads, onError } = options
+  if (threads === undefined) return new Attending(handler, idleTimeout, report)
+  return await Crew.start({ ...options as ServeThreadsOptions, idleTimeout, report, reports: onError !== undefined })
+}
+
+/** The socket that listens where the options say. */
+async function listen({ path, host, port, backlog, reusePort }: ServeOptions): Promise<TcpSocket> {
+  const [place] = await addr({ host: path === undefined ? host : `unix:${path}`, port, type: 'tcp', flags: { passive: true } })
+  const address = place as Address
+  const socket = tcp(address.family, undefined, address.family === 'unix' ? { replaceStale: true } : { reusePort })
+  try {
+    return await socket.listen(address, backlog)
+  } catch (error) {
+    socket.close()
+    throw error
+  }
+}
+
+function checkOptions(options: ServeOptions & Partial<ThreadOptions>, handler: unknown): void {
+  if (typeof options !== 'object' || options === null) throw typeError('options', 'an object', options)
+  const { listener, path, idleTimeout, signal, reusePort, threads } = options
+  checkLimits(options)
+  if (listener !== undefined) {
+    if (!(listener instanceof TcpSocket)) throw typeError('options.listener', 'a TcpSocket', listener)
+    listener.assertListening('serve')
+  }
+  if (path !== undefined && typeof path !== 'string') throw typeError('options.path', 'a string', path)
+  if (reusePort !== undefined && typeof reusePort !== 'boolean') throw typeError('options.reusePort', 'a boolean', reusePort)
+  if (idleTimeout !== undefined) checkTimeout('options.idleTimeout', idleTimeout)
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw typeError('options.signal', 'an AbortSignal', signal)
+  if (threads !== undefined) checkThreads(options)
+  else if (options.handler !== undefined) throw typeError('options.threads', 'a number, where the handler is a module', threads)
+  if (handler === undefined) return
+  if (typeof handler !== 'function') throw typeError('handler', 'a function', handler)
+  if (threads !== undefined) throw typeError('handler', 'left out, where threads have one of their own', handler)
+}
