@@ -6,7 +6,10 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import { pollerHandle, tcp } from 'socket2'
-import { closing, connectedPair, rounds } from './_util.js'
+import { child, closing, connectedPair, lacks, rounds } from './_util.js'
+
+/** What is left of descriptors and threads where that can be counted, which is Linux. */
+const nothing = lacks.linux ? {} : { threads: 0, descriptors: 0 }
 
 interface Sharer {
   worker: Worker
@@ -66,6 +69,13 @@ test.serial('a thread that ends, in whatever way, harms no other of its poller',
     t.is(String(await peer.recv()), 'still here')
   }
   await converse(t, steady.port, 20)
+})
+
+test.serial('threads that share a poller are terminated at any moment, 200 times four of them, and nothing is left and nobody harmed', async t => {
+  t.timeout(240_000)
+  const { code, stdout, stderr } = await child(t, 'sharers', [`${rounds(200)}`])
+  t.deepEqual([stderr, code], ['', 0])
+  t.deepEqual(JSON.parse(stdout), { left: { ...nothing, connections: 0 }, talked: true, passed: true })
 })
 
 test.serial('a poller can be set only before there are sockets, and only to one that exists', async t => {

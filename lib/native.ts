@@ -78,6 +78,8 @@ export interface Native {
   peerCredentials(handle: Handle, ids: Int32Array): number
   /** Takes the socket from this thread and puts its key, by which any thread can attach it, into 16 bytes. */
   detach(handle: Handle, key: Uint8Array): number
+  /** Whom the keys of the sockets detached so far are for has been told. Until then they are closed soon after the end of this thread. */
+  told(): number
   /** The socket of that key, from now on this thread's. */
   attach(key: Uint8Array): Handle
   /** How many detached sockets of this process nobody has attached. */

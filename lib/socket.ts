@@ -40,6 +40,14 @@ export interface SocketHandle<Type extends SocketType = SocketType> {
 
 const keySpace = Buffer.alloc(16)
 
+/** Whether `told` is to be called. A thread that is terminated in the middle of `postMessage(socket.detach())` has told nobody. */
+let telling = false
+
+function told(): void {
+  telling = false
+  native.told()
+}
+
 /** Bits of `bind` in native code. */
 const CUSTOMARY = 1
 const REPLACE_STALE = 2
@@ -214,6 +222,10 @@ export abstract class Socket {
     // The new socket asks the system, unless it does not know any more: the connection is broken.
     const peer = this.peer !== null && native.remoteAddress(link.handle, addressSpace) < 0 ? this.peer.toJSON() : undefined
     this.end(handle => native.detach(handle, keySpace))
+    if (!telling) {
+      telling = true
+      queueMicrotask(told)
+    }
     return {
       key: keySpace.toString('hex'), type, family, protocol, standing, peer, timeout, unread: link.allUnread(), broken: link.broken,
       bytesRead: link.reading.bytes, bytesWritten: link.writing.bytes

@@ -1,10 +1,10 @@
 // Workers come and go, each in its own way, while this thread serves them and talks to itself. Prints what is left of them.
 import assert from 'node:assert/strict'
-import { readdirSync, readlinkSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { loop, tcp, type TcpSocket } from 'socket2'
 import { streams } from '../_system.js'
+import { census, left } from './census.js'
 import type { Orders } from './worker.js'
 
 const rounds = Number(process.argv[2] ?? 13)
@@ -18,14 +18,16 @@ const [one, other] = await streams()
 const conversation = Promise.all([talk(), answer()])
 
 await round() // what is started once, like the runtime's own threads, is there from now on
-const before = await settled(() => true)
+await alone()
+const before = census()
 const exchangedBefore = exchanged
 for (let i = 0; i < rounds; i++) await round()
-const after = await settled(() => descriptors() <= before.fds && threads() <= before.threads)
+await alone()
+const more = await left(before)
 talking = false
 await conversation
 console.log(JSON.stringify({
-  left: { fds: Math.max(after.fds - before.fds, 0), threads: Math.max(after.threads - before.threads, 0), connections },
+  left: { ...more, connections },
   talked: exchanged > exchangedBefore,
   sockets: [...loop.sockets].length
 }))
@@ -87,26 +89,7 @@ async function answer(): Promise<void> {
   other.close()
 }
 
-/** What there is of descriptors and threads, once the connections of workers that have ended are gone. */
-async function settled(enough: () => boolean): Promise<{ fds: number; threads: number }> {
-  for (let i = 0; i < 200 && !(connections === 0 && enough()); i++) await delay(10)
-  return { fds: descriptors(), threads: threads() }
-}
-
-/** Sockets and pollers. Files do not count: Node forgets the module that a worker was reading when it was terminated. */
-function descriptors(): number {
-  if (process.platform !== 'linux') return 0
-  return readdirSync('/proc/self/fd').filter(fd => /^(socket|anon_inode)/.test(link(`/proc/self/fd/${fd}`))).length
-}
-
-function link(path: string): string {
-  try {
-    return readlinkSync(path)
-  } catch {
-    return '' // the descriptor of the folder itself
-  }
-}
-
-function threads(): number {
-  return process.platform === 'linux' ? readdirSync('/proc/self/task').length : 0
+/** The connections of workers that have ended are gone. */
+async function alone(): Promise<void> {
+  for (let i = 0; i < 300 && connections > 0; i++) await delay(10)
 }

@@ -67,8 +67,12 @@ impl Table {
         self.entries.iter().filter_map(|entry| entry.socket.as_ref()).any(|socket| socket.fd() == number)
     }
 
-    /// Closes every socket.
+    /// Closes every socket. Each is unwatched first: what was sent to another process is still open there, and epoll would go on to
+    /// report it, to a poller that others may share.
     pub fn clear(&mut self) {
+        for socket in self.entries.iter_mut().filter_map(|entry| entry.socket.as_mut()) {
+            socket.unwatch(&self.registry);
+        }
         self.entries.clear();
         self.free.clear();
     }

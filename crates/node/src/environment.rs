@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use socket2_core::detached::Fresh;
 use socket2_core::lookup::Pool;
 use socket2_core::poller::Poller;
 use socket2_core::table::Table;
@@ -30,6 +31,8 @@ pub struct Environment {
     pub poller: RefCell<Option<Poller>>,
     pub sockets: RefCell<Table>,
     pub lookups: Pool,
+    /// The sockets that JavaScript has detached since it last said that it is done with that.
+    pub fresh: RefCell<Fresh>,
     pub deliver: Arc<OnceLock<Deliver>>,
     pub resolved: Arc<OnceLock<Resolved>>,
     /// Whether `deliver` keeps the process alive at the moment.
@@ -45,6 +48,7 @@ impl Environment {
             poller: RefCell::new(Some(poller)),
             sockets: RefCell::new(sockets),
             lookups: Pool::new(),
+            fresh: RefCell::default(),
             deliver,
             resolved: Arc::new(OnceLock::new()),
             alive: Cell::new(false),
@@ -77,6 +81,7 @@ impl Environment {
     fn end(&self) {
         drop(self.poller.borrow_mut().take());
         self.sockets.borrow_mut().clear();
+        self.fresh.take();
     }
 }
 

@@ -15,9 +15,16 @@ pub fn detach(environment: &Environment, arguments: &Arguments) -> Outcome {
         return Err(INVALID);
     }
     let socket = environment.sockets.borrow_mut().remove(arguments.int(0)?).ok_or(BAD_HANDLE)?;
-    for (place, byte) in space.iter_mut().zip(detached::put(socket).to_ne_bytes()) {
+    let key = environment.fresh.borrow_mut().put(socket);
+    for (place, byte) in space.iter_mut().zip(key.to_ne_bytes()) {
         place.write(byte);
     }
+    Ok(0)
+}
+
+// told(): the keys that `detach` has given are on their way
+pub fn told(environment: &Environment, _: &Arguments) -> Outcome {
+    environment.fresh.borrow_mut().told();
     Ok(0)
 }
 
