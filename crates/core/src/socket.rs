@@ -18,8 +18,9 @@ use crate::{options, sys};
 
 /// A socket. Dropping it closes it; what the system took before is still sent.
 pub struct Socket {
-    /// What is to be removed from the file system with it: before it is closed, so that nobody's new file is meant.
-    path: OnceCell<BoundPath>,
+    /// What is to be removed from the file system with it: before it is closed, so that nobody's new file is meant. In a box,
+    /// since few sockets have any.
+    path: OnceCell<Box<BoundPath>>,
     source: sys::Source,
     kind: Kind,
     protocol: Option<Protocol>,
@@ -70,7 +71,7 @@ impl Socket {
     pub fn bind(&self, address: &SockAddr) -> io::Result<()> {
         self.source.get().bind(address)?;
         if let Some(path) = BoundPath::of(address) {
-            let _ = self.path.set(path);
+            let _ = self.path.set(Box::new(path));
         }
         self.port.set(port_of(&self.local_addr()?));
         Ok(())

@@ -2,14 +2,14 @@
 
 mod connect;
 mod errors;
+mod file;
 
 use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::windows::fs::MetadataExt;
 use std::os::windows::io::{AsRawSocket, FromRawSocket, IntoRawSocket};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use mio::event::Source as _;
 use mio::net::UdpSocket;
@@ -23,6 +23,7 @@ use windows_sys::Win32::Networking::WinSock as winsock;
 
 pub(crate) use connect::*;
 pub(crate) use errors::{error_code, ERRORS};
+pub(crate) use file::{file_identity, is_socket, FileIdentity};
 
 use crate::credentials::Credentials;
 use crate::lookup::{flag, Found};
@@ -179,21 +180,6 @@ pub(crate) fn pair(_: Type) -> io::Result<(Socket, Socket)> {
 
 /// The longest path of a unix socket: one byte of the field is for the NUL at its end.
 pub const UNIX_PATH_LENGTH: usize = 107;
-
-/// What tells a file from another that takes its name: when it was made.
-#[derive(PartialEq, Eq)]
-pub(crate) struct FileIdentity(u64);
-
-/// The identity of what is at a path, links not followed.
-pub(crate) fn file_identity(path: &Path) -> Option<FileIdentity> {
-    Some(FileIdentity(std::fs::symlink_metadata(path).ok()?.creation_time()))
-}
-
-/// Whether there may be a socket at a path: Windows keeps it as a reparse point, and so not as a plain file.
-pub(crate) fn is_socket(path: &Path) -> bool {
-    const FILE_ATTRIBUTE_REPARSE_POINT: u32 = 0x400;
-    std::fs::symlink_metadata(path).is_ok_and(|file| file.file_attributes() & FILE_ATTRIBUTE_REPARSE_POINT != 0)
-}
 
 /// SO_EXCLUSIVEADDRUSE: without it anyone may take the address from a listener. TIME_WAIT is no obstacle on Windows.
 pub(crate) fn set_customary_for_listeners(socket: &Socket) -> io::Result<()> {
