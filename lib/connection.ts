@@ -156,7 +156,7 @@ export abstract class ConnectionSocket extends Socket {
 
   /**
    * The connections of a listener, until it is closed; leaving the loop does not close it. When descriptors run out it waits
-   * for their return, and says so on the channel `socket2:error`.
+   * for their return. That, and a connection that is gone again, it tells on the channel `socket2:error`.
    */
   async *connections(op?: OperationOptions): AsyncGenerator<this, void, undefined> {
     let wait = FIRST_RETRY
@@ -170,6 +170,8 @@ export abstract class ConnectionSocket extends Socket {
         if (code === 'ERR_SOCKET_CLOSED') return
         if (!TRANSIENT.includes(code)) throw error
         publish(channels.error, () => ({ socket: this, error }))
+        // Whoever connects only to be gone again must not keep others waiting.
+        if (code === 'ECONNABORTED') continue
         await this.#pause(wait, op?.signal)
         wait = Math.min(wait * 2, LAST_RETRY)
         continue

@@ -312,7 +312,7 @@ impl Socket {
     #[inline]
     fn try_io<T>(&self, mut operation: impl FnMut(&socket2::Socket) -> io::Result<T>) -> io::Result<T> {
         self.source.try_io(|socket| loop {
-            match operation(socket) {
+            match operation(socket).map_err(|error| sys::late_error(socket, error)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
             }
