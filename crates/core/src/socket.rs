@@ -25,8 +25,8 @@ pub struct Socket {
     kind: Kind,
     protocol: Option<Protocol>,
     watched: bool,
-    /// The port that `bind` gave it; 0 for none, also where addresses have no ports.
-    port: Cell<u16>,
+    /// Where `bind` has put it, if it has; of IP sockets only.
+    place: Cell<Option<SocketAddr>>,
     /// An attempt to connect has failed.
     spent: Cell<bool>,
 }
@@ -59,7 +59,7 @@ impl Socket {
             kind,
             protocol: None,
             watched: false,
-            port: Cell::new(0),
+            place: Cell::new(None),
             spent: Cell::new(false),
         }
     }
@@ -73,7 +73,7 @@ impl Socket {
         if let Some(path) = BoundPath::of(address) {
             let _ = self.path.set(Box::new(path));
         }
-        self.port.set(port_of(&self.local_addr()?));
+        self.place.set(self.local_addr()?.as_socket());
         Ok(())
     }
 
@@ -141,33 +141,23 @@ impl Socket {
     /// Puts a fresh descriptor in the place of this one, which may be bound but not connected.
     #[doc(hidden)] // public for the test of it: Linux, where most tests run, has no need of it
     pub fn renew(&mut self, domain: Domain) -> io::Result<()> {
-        let place = self.place()?;
         let fresh = sys::open(domain, self.kind.socket_type(), self.protocol)?;
         self.with(|old| options::copy(old, &fresh))?;
         // This closes the old one: its watch ends, and its address is free.
         self.source = sys::Source::new(fresh);
         self.watched = false;
+        // Until it is where it was, the next attempt needs another one: from anywhere else it must not connect.
+        if let Some(place) = self.place.get() {
+            self.source.get().bind(&place.into())?;
+        }
         self.spent.set(false);
-        place.map_or(Ok(()), |place| self.source.get().bind(&place.into()))
+        Ok(())
     }
 
     /// Linux lets go of a port of its own choice when an attempt fails, though it goes on naming it; whoever bound the
     /// socket expects it to stay.
     fn rebind(&self) -> io::Result<()> {
-        self.place()?.map_or(Ok(()), |place| self.with(|socket| bind_again(socket, place)))
-    }
-
-    /// Where `bind` has put it, if it has.
-    fn place(&self) -> io::Result<Option<SocketAddr>> {
-        // Windows knows no address of an unbound socket.
-        if self.port.get() == 0 {
-            return Ok(None);
-        }
-        let mut place = self.local_addr()?.as_socket();
-        if let Some(place) = &mut place {
-            place.set_port(self.port.get());
-        }
-        Ok(place)
+        self.place.get().map_or(Ok(()), |place| self.with(|socket| bind_again(socket, place)))
     }
 
     /// Takes the peer away from a datagram socket, which keeps its local port and can be connected anew.
@@ -326,10 +316,6 @@ fn bind_again(socket: &socket2::Socket, place: SocketAddr) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
         result => result,
     }
-}
-
-fn port_of(address: &SockAddr) -> u16 {
-    address.as_socket().map_or(0, |address| address.port())
 }
 
 /// What of a list one call can take. More than this is an error on most systems rather than a short count: EMSGSIZE for
