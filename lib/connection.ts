@@ -49,8 +49,8 @@ type State = 'idle' | 'connecting' | 'connected' | 'listening' | 'closed'
 export abstract class ConnectionSocket extends Socket {
   /** @internal */
   protected state: State = 'idle'
-  /** Ends the pause of `connections`. */
-  #endPause: (() => void) | undefined
+  /** Each ends the pause of one who iterates over `connections`; few sockets ever have any. */
+  #endPauses: Set<() => void> | undefined
 
   /** @internal */
   constructor(making: Making) {
@@ -182,21 +182,25 @@ export abstract class ConnectionSocket extends Socket {
 
   /** Waits, unless the socket is closed meanwhile; rejects with the signal's reason. */
   async #pause(wait: number, signal: AbortSignal | undefined): Promise<void> {
-    let timer: NodeJS.Timeout | undefined
+    const pauses = (this.#endPauses ??= new Set())
     await new Promise<void>((resolve) => {
-      this.#endPause = resolve
-      signal?.addEventListener('abort', this.#endPause, { once: true })
-      timer = setTimeout(resolve, signal?.aborted ? 0 : wait)
+      const timer = setTimeout(end, signal?.aborted ? 0 : wait)
+      signal?.addEventListener('abort', end, { once: true })
+      pauses.add(end)
+      function end(): void {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', end)
+        pauses.delete(end)
+        resolve()
+      }
     })
-    clearTimeout(timer)
-    signal?.removeEventListener('abort', this.#endPause as () => void)
     signal?.throwIfAborted()
   }
 
   /** @internal */
   protected override end(reset: boolean): void {
     this.state = 'closed'
-    this.#endPause?.()
+    this.#endPauses?.forEach(end => end())
     super.end(reset)
   }
 
