@@ -111,6 +111,20 @@ for (const family of families) {
     t.false(server.closed)
   })
 
+  here(`${family}: connections that are gone again before they are accepted do not end the loop`, async t => {
+    const server = await listener(t, family)
+    for (let i = 0; i < 10; i++) (await tcp(family).connect(server.localAddress!)).reset()
+    await (await closing(t, tcp(family)).connect(server.localAddress!)).send('here')
+    let heard = ''
+    for await (const peer of server.connections()) {
+      // Some systems give them out all the same.
+      heard = await closing(t, peer).recv().then(String, () => '')
+      if (heard === 'here') break
+    }
+    t.is(heard, 'here')
+    t.false(server.closed)
+  })
+
   here(`${family}: two loops over the connections share them`, async t => {
     const server = await listener(t, family)
     const got: TcpSocket[] = []

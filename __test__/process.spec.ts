@@ -77,14 +77,21 @@ test('a poll(0) in a loop of one\'s own hears of what comes', async t => {
 })
 
 linux('out of descriptors is an error, and a listener goes on when they return', async t => {
+  t.deepEqual(await withFewDescriptors(t, 'out of descriptors'), { code: 0, stdout: 'EMFILE\n0\nok,ok,ok,ok,ok\nETIMEDOUT\n' })
+})
+
+linux('a listener that is closed ends all loops over its connections that wait for descriptors, and leaves nothing at their signals', async t => {
+  t.deepEqual(await withFewDescriptors(t, 'two loops out of descriptors'), { code: 0, stdout: '2 0\n' })
+})
+
+async function withFewDescriptors(t: ExecutionContext, name: string): Promise<{ code: number, stdout: string }> {
   const file = fileURLToPath(new URL('_child/trouble.js', import.meta.url))
   const script = 'ulimit -n 64; exec "$0" "$@"'
-  const sh = spawn('sh', ['-c', script, process.execPath, file, 'out of descriptors', freshPath(t)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const sh = spawn('sh', ['-c', script, process.execPath, file, name, freshPath(t)], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => sh.kill('SIGKILL'))
-  const output = await text(sh.stdout)
-  t.is(output, 'EMFILE\n0\nok,ok,ok,ok,ok\nETIMEDOUT\n')
-  t.is(sh.exitCode ?? (await once(sh, 'exit'))[0], 0)
-})
+  const stdout = await text(sh.stdout)
+  return { code: sh.exitCode ?? (await once(sh, 'exit'))[0], stdout }
+}
 
 // Garbage
 

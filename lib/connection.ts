@@ -49,8 +49,8 @@ type State = Standing | 'connecting' | 'closed'
 export abstract class ConnectionSocket extends Socket {
   /** @internal */
   protected state: State = 'idle'
-  /** Ends the pause of `connections`. */
-  #endPause: (() => void) | undefined
+  /** Each ends the pause of one who iterates over `connections`; few sockets ever have any. */
+  #endPauses: Set<() => void> | undefined
 
   /** @internal */
   constructor(making: Making) {
@@ -156,7 +156,7 @@ export abstract class ConnectionSocket extends Socket {
 
   /**
    * The connections of a listener, until it is closed; leaving the loop does not close it. When descriptors run out it waits
-   * for their return, and says so on the channel `socket2:error`.
+   * for their return. That, and a connection that is gone again, it tells on the channel `socket2:error`.
    */
   async *connections(op?: OperationOptions): AsyncGenerator<this, void, undefined> {
     let wait = FIRST_RETRY
@@ -170,6 +170,8 @@ export abstract class ConnectionSocket extends Socket {
         if (code === 'ERR_SOCKET_CLOSED') return
         if (!TRANSIENT.includes(code)) throw error
         publish(channels.error, () => ({ socket: this, error }))
+        // Whoever connects only to be gone again must not keep others waiting.
+        if (code === 'ECONNABORTED') continue
         await this.#pause(wait, op?.signal)
         wait = Math.min(wait * 2, LAST_RETRY)
         continue
@@ -180,21 +182,25 @@ export abstract class ConnectionSocket extends Socket {
 
   /** Waits, unless the socket is closed meanwhile; rejects with the signal's reason. */
   async #pause(wait: number, signal: AbortSignal | undefined): Promise<void> {
-    let timer: NodeJS.Timeout | undefined
+    const pauses = (this.#endPauses ??= new Set())
     await new Promise<void>((resolve) => {
-      this.#endPause = resolve
-      signal?.addEventListener('abort', this.#endPause, { once: true })
-      timer = setTimeout(resolve, signal?.aborted ? 0 : wait)
+      const timer = setTimeout(end, signal?.aborted ? 0 : wait)
+      signal?.addEventListener('abort', end, { once: true })
+      pauses.add(end)
+      function end(): void {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', end)
+        pauses.delete(end)
+        resolve()
+      }
     })
-    clearTimeout(timer)
-    signal?.removeEventListener('abort', this.#endPause as () => void)
     signal?.throwIfAborted()
   }
 
   /** @internal */
   protected override end(part: (handle: Handle) => number): number {
     this.state = 'closed'
-    this.#endPause?.()
+    this.#endPauses?.forEach(end => end())
     return super.end(part)
   }
 

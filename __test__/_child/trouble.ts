@@ -1,11 +1,13 @@
 // What programs do to themselves: throws, exits, and what surrounds a process. Each case prints what came of it.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readlinkSync } from 'node:fs'
+import { subscribe } from 'node:diagnostics_channel'
+import { getEventListeners } from 'node:events'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import type * as library from 'socket2'
-import { pair, poll, stop, tcp, udp, type TcpSocket } from 'socket2'
+import { pair, poll, stop, tcp, udp, type OperationOptions, type TcpSocket } from 'socket2'
 import { streams } from '../_system.js'
 
 const cases: Record<string, () => Promise<void>> = {
@@ -124,15 +126,7 @@ const cases: Record<string, () => Promise<void>> = {
     void (async () => {
       for await (const socket of server.connections()) accepted.push(socket)
     })()
-    const clients: TcpSocket[] = []
-    let code = ''
-    while (code === '') {
-      try {
-        clients.push(tcp('unix'))
-      } catch (error) {
-        code = (error as { code: string }).code
-      }
-    }
+    const { clients, code } = allThatAreToBeHad()
     console.log(code)
     // All that are to be had are taken; the clients connect, and nobody can accept them.
     const some = clients.slice(0, 5)
@@ -148,6 +142,30 @@ const cases: Record<string, () => Promise<void>> = {
     const direct = await server.accept({ timeout: 0 }).catch((error: { code: string }) => error.code)
     console.log(direct)
     for (const socket of [server, ...some, ...accepted]) socket.close()
+  },
+
+  /** Run with few descriptors. */
+  async 'two loops out of descriptors'() {
+    const server = await tcp('unix').listen(`unix:${process.argv[3]}`)
+    const { signal } = new AbortController()
+    const iterate = async (op?: OperationOptions): Promise<void> => {
+      for await (const _ of server.connections(op)) console.log('accepted without a descriptor')
+    }
+    const loops = [iterate({ signal }), iterate()]
+    const { clients } = allThatAreToBeHad()
+    let pauses = 0
+    subscribe('socket2:error', () => pauses++)
+    // From here on no pause ends by itself, nor keeps the process.
+    const timers = createRequire(import.meta.url)('node:timers') as typeof import('node:timers')
+    const { setTimeout } = timers
+    timers.setTimeout = ((run: () => void) => setTimeout(run, 2 ** 30).unref()) as typeof setTimeout
+    for (const client of clients.slice(0, 2)) await client.connect(server.localAddress!)
+    while (pauses < 2) await turn()
+    await turn()
+    server.close()
+    await Promise.all(loops)
+    console.log(pauses, getEventListeners(signal, 'abort').length)
+    for (const client of clients) client.close()
   },
 
   async 'forgotten'() {
@@ -219,6 +237,18 @@ function holder(): WeakRef<Holder> {
 
 function forget(): void {
   udp()
+}
+
+/** Unix sockets until there is no descriptor left, and the code of the error that says so. */
+function allThatAreToBeHad(): { clients: TcpSocket[]; code: string } {
+  const clients: TcpSocket[] = []
+  for (;;) {
+    try {
+      clients.push(tcp('unix'))
+    } catch (error) {
+      return { clients, code: (error as { code: string }).code }
+    }
+  }
 }
 
 function openSockets(): number {

@@ -33,14 +33,15 @@ pub struct Standing {
 
 /// A socket. Dropping it closes it; what the system took before is still sent.
 pub struct Socket {
-    /// What is to be removed from the file system with it: before it is closed, so that nobody's new file is meant.
-    path: OnceCell<BoundPath>,
+    /// What is to be removed from the file system with it: before it is closed, so that nobody's new file is meant. In a box,
+    /// since few sockets have any.
+    path: OnceCell<Box<BoundPath>>,
     source: sys::Source,
     kind: Kind,
     protocol: Option<Protocol>,
     watched: bool,
-    /// The port that `bind` gave it; 0 for none, also where addresses have no ports.
-    port: Cell<u16>,
+    /// Where `bind` has put it, if it has; of IP sockets only.
+    place: Cell<Option<SocketAddr>>,
     /// An attempt to connect has failed.
     spent: Cell<bool>,
 }
@@ -84,9 +85,9 @@ impl Socket {
             listening: sys::is_listening(&found)?,
             connected: found.peer_addr().is_ok(),
         };
-        let port = found.local_addr().map_or(0, |address| port_of(&address));
+        let place = found.local_addr().ok().and_then(|address| address.as_socket()).filter(|place| place.port() != 0);
         let socket = sys::take_over(found)?;
-        Ok((Socket { protocol, port: Cell::new(port), ..Socket::new(socket, kind) }, standing))
+        Ok((Socket { protocol, place: Cell::new(place), ..Socket::new(socket, kind) }, standing))
     }
 
     /// Gives the descriptor to the caller, open and unwatched. It still does not block and is not inherited; a unix path that
@@ -113,7 +114,7 @@ impl Socket {
             kind,
             protocol: None,
             watched: false,
-            port: Cell::new(0),
+            place: Cell::new(None),
             spent: Cell::new(false),
         }
     }
@@ -125,9 +126,9 @@ impl Socket {
     pub fn bind(&self, address: &SockAddr) -> io::Result<()> {
         self.source.get().bind(address)?;
         if let Some(path) = BoundPath::of(address) {
-            let _ = self.path.set(path);
+            let _ = self.path.set(Box::new(path));
         }
-        self.port.set(port_of(&self.local_addr()?));
+        self.place.set(self.local_addr()?.as_socket());
         Ok(())
     }
 
@@ -195,33 +196,23 @@ impl Socket {
     /// Puts a fresh descriptor in the place of this one, which may be bound but not connected.
     #[doc(hidden)] // public for the test of it: Linux, where most tests run, has no need of it
     pub fn renew(&mut self, domain: Domain) -> io::Result<()> {
-        let place = self.place()?;
         let fresh = sys::open(domain, self.kind.socket_type(), self.protocol)?;
         self.with(|old| options::copy(old, &fresh))?;
         // This closes the old one: its watch ends, and its address is free.
         self.source = sys::Source::new(fresh);
         self.watched = false;
+        // Until it is where it was, the next attempt needs another one: from anywhere else it must not connect.
+        if let Some(place) = self.place.get() {
+            self.source.get().bind(&place.into())?;
+        }
         self.spent.set(false);
-        place.map_or(Ok(()), |place| self.source.get().bind(&place.into()))
+        Ok(())
     }
 
     /// Linux lets go of a port of its own choice when an attempt fails, though it goes on naming it; whoever bound the
     /// socket expects it to stay.
     fn rebind(&self) -> io::Result<()> {
-        self.place()?.map_or(Ok(()), |place| self.with(|socket| bind_again(socket, place)))
-    }
-
-    /// Where `bind` has put it, if it has.
-    fn place(&self) -> io::Result<Option<SocketAddr>> {
-        // Windows knows no address of an unbound socket.
-        if self.port.get() == 0 {
-            return Ok(None);
-        }
-        let mut place = self.local_addr()?.as_socket();
-        if let Some(place) = &mut place {
-            place.set_port(self.port.get());
-        }
-        Ok(place)
+        self.place.get().map_or(Ok(()), |place| self.with(|socket| bind_again(socket, place)))
     }
 
     /// Takes the peer away from a datagram socket, which keeps its local port and can be connected anew.
@@ -366,7 +357,7 @@ impl Socket {
     #[inline]
     pub(crate) fn try_io<T>(&self, mut operation: impl FnMut(&socket2::Socket) -> io::Result<T>) -> io::Result<T> {
         self.source.try_io(|socket| loop {
-            match operation(socket) {
+            match operation(socket).map_err(|error| sys::late_error(socket, error)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
             }
@@ -380,10 +371,6 @@ fn bind_again(socket: &socket2::Socket, place: SocketAddr) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
         result => result,
     }
-}
-
-fn port_of(address: &SockAddr) -> u16 {
-    address.as_socket().map_or(0, |address| address.port())
 }
 
 /// What of a list one call can take. More than this is an error on most systems rather than a short count: EMSGSIZE for

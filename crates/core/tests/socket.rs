@@ -114,6 +114,35 @@ fn a_fresh_descriptor_has_the_options_and_the_address_of_the_old_one() {
     }
 }
 
+// Windows lets others have a port by other rules.
+#[cfg(unix)]
+#[test]
+fn a_bound_socket_that_has_lost_its_place_connects_from_nowhere_else() {
+    let reuse = options::TABLE.iter().position(|row| row.name == "reuseAddress").unwrap();
+    let closed = bound(Family::Inet, Kind::Stream);
+    let mut listener = listener(Family::Inet, Kind::Stream);
+    let address = listener.local_addr().unwrap();
+    let [mut socket, other] = [(); 2].map(|()| {
+        let socket = Socket::open(Family::Inet, Kind::Stream, 0).unwrap();
+        options::set(&socket, reuse, 1).unwrap();
+        socket
+    });
+    socket.bind(&loopback(Family::Inet)).unwrap();
+    let place = socket.local_addr().unwrap();
+    let port = place.as_socket().unwrap().port();
+    other.bind(&std::net::SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, port)).into()).unwrap();
+    options::set(&socket, reuse, 0).unwrap();
+    assert_eq!(name(&connect(&mut socket, &closed.local_addr().unwrap()).unwrap_err()), "ECONNREFUSED");
+    assert_eq!(name(&socket.renew(Domain::IPV4).unwrap_err()), "EADDRINUSE");
+    for _ in 0..2 {
+        assert_eq!(name(&connect(&mut socket, &address).unwrap_err()), "EADDRINUSE");
+    }
+    drop(other);
+    connect(&mut socket, &address).unwrap();
+    let (_server, peer) = until(&mut listener, |listener| listener.accept()).unwrap();
+    assert_eq!(peer.as_socket(), place.as_socket());
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_unix_listener_with_a_full_backlog_refuses() {

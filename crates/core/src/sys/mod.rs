@@ -9,7 +9,8 @@
 //! | `connect`, `disconnect`     | with one meaning of their results                                            |
 //! | `is_connected`              | whether the attempt has succeeded                                            |
 //! | `CONNECTS_AGAIN`            | whether a socket can connect after an attempt that failed                    |
-//! | `recv_from`                 | with the truncated flag, without errors that belong to earlier sends         |
+//! | `recv_from`                 | with the truncated flag                                                      |
+//! | `late_error`                | the error of a call that tells of an earlier one, with one meaning           |
 //! | `SEND_FLAGS`, `MOST_PER_SEND` | so that sending never raises a signal, and takes only what there is room for |
 //! | `send_error`                | the error of sending to the peer, with one meaning                           |
 //! | `destination`               | where a packet to "all interfaces" goes                                      |

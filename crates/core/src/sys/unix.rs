@@ -78,6 +78,12 @@ pub(crate) fn send_error(_: &Socket, error: io::Error) -> io::Error {
     error
 }
 
+/// The error of a call that tells of an earlier one.
+#[inline]
+pub(crate) fn late_error(_: &Socket, error: io::Error) -> io::Error {
+    error
+}
+
 /// Where a packet to this address goes: "all interfaces" is this machine itself.
 #[inline]
 pub(crate) fn destination(address: &SockAddr) -> Cow<'_, SockAddr> {

@@ -3,14 +3,14 @@
 mod adopt;
 mod connect;
 mod errors;
+mod file;
 
 use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::windows::fs::MetadataExt;
 use std::os::windows::io::{AsRawSocket, FromRawSocket, IntoRawSocket};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use mio::event::Source as _;
 use mio::net::UdpSocket;
@@ -26,6 +26,7 @@ pub use adopt::MOST_HANDLES;
 pub(crate) use adopt::*;
 pub(crate) use connect::*;
 pub(crate) use errors::{error_code, ERRORS};
+pub(crate) use file::{file_identity, is_socket, FileIdentity};
 
 use crate::credentials::Credentials;
 use crate::lookup::{flag, Found};
@@ -95,9 +96,17 @@ pub(crate) fn open(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io
 
 /// Accepts.
 pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
-    let (socket, peer) = listener.accept()?;
+    let (socket, peer) = listener.accept().map_err(accept_error)?;
     socket.set_nonblocking(true)?;
     Ok((socket, peer))
+}
+
+/// WSAECONNRESET (Wine 8: WSAENOTCONN) is about a connection that is gone again, not about the listener.
+fn accept_error(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(winsock::WSAECONNRESET | winsock::WSAENOTCONN) => io::Error::from_raw_os_error(winsock::WSAECONNABORTED),
+        _ => error,
+    }
 }
 
 /// The most of a stream that one call sends. Windows takes a send of any size whole as soon as it has any room, and so would
@@ -116,12 +125,26 @@ pub(crate) fn send_error(socket: &Socket, error: io::Error) -> io::Error {
     }
 }
 
-/// Receives a datagram, whether it was cut, and its sender.
+/// The error of a call that tells of an earlier one; `Interrupted` when it is nobody's, and the call has to be made again.
 ///
 /// Windows reports a datagram that went to a dead port (WSAECONNRESET) or ran out of hops (WSAENETRESET) on the next
-/// receive. On an unconnected socket nobody can tell which datagram that was, and one dead peer would disturb all the
-/// others: other systems say nothing, and so do we (libuv and tokio's users switch it off by SIO_UDP_CONNRESET). On a
+/// receive or send. On an unconnected socket nobody can tell which datagram that was, and one dead peer would disturb all
+/// the others: other systems say nothing, and so do we (libuv and tokio's users switch it off by SIO_UDP_CONNRESET). On a
 /// connected one it is ECONNREFUSED, as everywhere.
+pub(crate) fn late_error(socket: &Socket, error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(winsock::WSAECONNRESET | winsock::WSAENETRESET) if is_datagram(socket) => {
+            if socket.peer_addr().is_ok() {
+                io::Error::from_raw_os_error(winsock::WSAECONNREFUSED)
+            } else {
+                io::ErrorKind::Interrupted.into()
+            }
+        }
+        _ => error,
+    }
+}
+
+/// Receives a datagram, whether it was cut, and its sender.
 pub(crate) fn recv_from(socket: &Socket, buffer: &mut [MaybeUninit<u8>]) -> io::Result<(usize, bool, SockAddr)> {
     loop {
         match socket.recv_from_vectored(&mut [MaybeUninitSlice::new(buffer)]) {
@@ -129,11 +152,6 @@ pub(crate) fn recv_from(socket: &Socket, buffer: &mut [MaybeUninit<u8>]) -> io::
             Ok((_, flags, sender)) if flags.is_truncated() => return Ok((buffer.len(), true, sender)),
             Ok((length, _, sender)) => return Ok((length, false, sender)),
             Err(error) => match error.raw_os_error() {
-                Some(winsock::WSAECONNRESET | winsock::WSAENETRESET) if is_datagram(socket) => {
-                    if socket.peer_addr().is_ok() {
-                        return Err(io::Error::from_raw_os_error(winsock::WSAECONNREFUSED));
-                    }
-                }
                 Some(winsock::WSAEINVAL) if is_datagram(socket) && socket.local_addr().is_err() => {
                     bind_anywhere(socket)?
                 }
@@ -187,21 +205,6 @@ pub(crate) fn pair(_: Type) -> io::Result<(Socket, Socket)> {
 
 /// The longest path of a unix socket: one byte of the field is for the NUL at its end.
 pub const UNIX_PATH_LENGTH: usize = 107;
-
-/// What tells a file from another that takes its name: when it was made.
-#[derive(PartialEq, Eq)]
-pub(crate) struct FileIdentity(u64);
-
-/// The identity of what is at a path, links not followed.
-pub(crate) fn file_identity(path: &Path) -> Option<FileIdentity> {
-    Some(FileIdentity(std::fs::symlink_metadata(path).ok()?.creation_time()))
-}
-
-/// Whether there may be a socket at a path: Windows keeps it as a reparse point, and so not as a plain file.
-pub(crate) fn is_socket(path: &Path) -> bool {
-    const FILE_ATTRIBUTE_REPARSE_POINT: u32 = 0x400;
-    std::fs::symlink_metadata(path).is_ok_and(|file| file.file_attributes() & FILE_ATTRIBUTE_REPARSE_POINT != 0)
-}
 
 /// SO_EXCLUSIVEADDRUSE: without it anyone may take the address from a listener. TIME_WAIT is no obstacle on Windows.
 pub(crate) fn set_customary_for_listeners(socket: &Socket) -> io::Result<()> {
@@ -373,4 +376,38 @@ unsafe fn set_option<T>(socket: &Socket, level: i32, name: i32, value: &T) -> io
 /// WSAENOBUFS, of our own making.
 pub(crate) fn no_buffers() -> io::Error {
     io::Error::from_raw_os_error(winsock::WSAENOBUFS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(error: io::Error) -> Option<i32> {
+        error.raw_os_error()
+    }
+
+    #[test]
+    fn a_connection_that_is_gone_before_it_is_accepted_is_no_fault_of_the_listener() {
+        let accept_code = |error| code(accept_error(io::Error::from_raw_os_error(error)));
+        for error in [winsock::WSAECONNRESET, winsock::WSAENOTCONN] {
+            assert_eq!(accept_code(error), Some(winsock::WSAECONNABORTED));
+        }
+        assert_eq!(accept_code(winsock::WSAEMFILE), Some(winsock::WSAEMFILE));
+    }
+
+    #[test]
+    fn a_dead_port_is_told_to_a_connected_sender_only() {
+        let datagrams = open(Domain::IPV4, Type::DGRAM, None).unwrap();
+        let stream = open(Domain::IPV4, Type::STREAM, None).unwrap();
+        let late = |socket, error| late_error(socket, io::Error::from_raw_os_error(error));
+        for error in [winsock::WSAECONNRESET, winsock::WSAENETRESET] {
+            assert_eq!(late(&datagrams, error).kind(), io::ErrorKind::Interrupted);
+            assert_eq!(code(late(&stream, error)), Some(error));
+        }
+        assert_eq!(code(late(&datagrams, winsock::WSAEMSGSIZE)), Some(winsock::WSAEMSGSIZE));
+        datagrams.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, 9)).into()).unwrap();
+        for error in [winsock::WSAECONNRESET, winsock::WSAENETRESET] {
+            assert_eq!(code(late(&datagrams, error)), Some(winsock::WSAECONNREFUSED));
+        }
+    }
 }
