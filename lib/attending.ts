@@ -125,5 +125,14 @@ export function warn(error: unknown, socket: TcpSocket | undefined): void {
 export function reportOf(onError: unknown): Report {
   if (onError === undefined) return warn
   if (typeof onError !== 'function') throw typeError('options.onError', 'a function', onError)
-  return onError as Report
+  return (error, socket) => {
+    try {
+      ;(onError as Report)(error, socket)
+    } catch (failure) {
+      // It is told as any exception that nobody catches; but the server has to go on with what it was doing.
+      queueMicrotask(() => {
+        throw failure
+      })
+    }
+  }
 }
