@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { BroadcastChannel, Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import { attach, fromFd, loop, pair, tcp, udp, type Socket, type SocketHandle, type TcpSocket } from 'socket2'
-import { addressOf, child, closing, connectedPair, datagrams, lacks, listener, loopback, rounds, seqpacketPair, unless } from './_util.js'
+import { addressOf, child, closing, connectedPair, datagrams, lacks, listener, loopback, rounds, seqpacketPair, unless, wine } from './_util.js'
 
 test('a connection goes to another thread by postMessage, and back, with everything unread', async t => {
   const { client, peer } = await connectedPair(t)
@@ -136,7 +136,7 @@ test('what a reader has read ahead goes along, before what was given back after 
   t.is(String(await moved.recvExact(15)), 'ahead back more')
 })
 
-test('a connection that was reset still has its peer and its error after it has moved', async t => {
+unless(wine === 8 && 'Wine 8 takes a reset for an end')('a connection that was reset still has its peer and its error after it has moved', async t => {
   const { client, peer } = await connectedPair(t)
   const { remoteAddress } = peer
   const reading = peer.recv()
@@ -187,7 +187,7 @@ test('a socket that is connecting cannot be given away', async t => {
 })
 
 test('connections are moved thousands of times under traffic, and not a byte is lost or doubled', async t => {
-  const [connections, hops] = [100, rounds(100)]
+  const [connections, hops] = [rounds(100), rounds(100)]
   const { code, stdout, stderr } = await child(t, 'relay', [`${connections}`, `${hops}`])
   t.is(stderr, '')
   t.is(code, 0)
