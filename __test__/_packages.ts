@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import type { Reason } from './_system.js'
+import { isMusl, type Reason } from './_system.js'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -36,8 +36,7 @@ export async function pack(folder: string): Promise<Package[]> {
 
 /** Whether a package is the binding for this system, with any C library or with this one's. */
 export function isFor({ os, cpu, libc }: Manifest, anyLibc = false): boolean {
-  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } }
-  const ours = header.glibcVersionRuntime === undefined ? 'musl' : 'glibc'
+  const ours = isMusl() ? 'musl' : 'glibc'
   return os?.includes(process.platform) === true && cpu?.includes(process.arch) === true && (anyLibc || libc === undefined || libc.includes(ours))
 }
 

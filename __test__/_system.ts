@@ -2,7 +2,7 @@
  * What the tests know of the system they run on: what it lacks, which is asked of the system itself, and where Wine is not
  * like Windows. Scripts of _child/ use it as well, so it knows nothing of tests.
  */
-import { pair, seqpacket, tcp, udp, type Socket, type TcpSocket } from 'socket2'
+import { addr, pair, seqpacket, SocketError, tcp, udp, type Socket, type TcpSocket } from 'socket2'
 
 /** Why a test is left out, or false where nothing is missing. */
 export type Reason = string | false
@@ -22,7 +22,7 @@ export const lacks = {
   handles: process.platform === 'win32' && 'on Windows no descriptors travel',
   seqpacket: await refusal(() => seqpacket(), 'this system has no seqpacket sockets'),
   /** Unix names that are no paths. */
-  abstractNames: await refusal(() => tcp('unix').bind(`unix:@socket2-${process.pid}-${Math.random()}`), 'this system has no abstract names'),
+  abstractNames: await refusal(() => tcp('unix').bind(`unix:@socket2-${process.pid}-${Math.random()}`), 'this system has no abstract names', 'EINVAL'),
   /** Who the peer of a unix stream is. */
   credentials: pairs || (await refusal(() => pair('tcp').map(tellPeer), 'this system does not tell who a peer is')),
   reusePort: await refusal(() => tcp('inet', undefined, { reusePort: true }), 'this system has no SO_REUSEPORT'),
@@ -33,8 +33,21 @@ export const lacks = {
   posix: process.platform === 'win32' && 'Windows is not a POSIX system'
 }
 
+/** Why names looked up without a type are not found for raw sockets. It is asked only where it matters: a lookup starts a thread. */
+export async function lacksRawNames(): Promise<Reason> {
+  const found = await addr('localhost', 7)
+  return found.every(({ type }) => type !== 'raw') && 'this system finds names for tcp and udp only'
+}
+
 /** The version of the Wine that runs the tests, as who started it says; 0 on a real system. Where Wine is not like Windows, tests ask it. */
 export const wine = Number(process.env['SOCKET2_WINE'] ?? 0)
+
+/** Whether the C library is musl: a Node that is built for glibc tells its version. */
+export function isMusl(): boolean {
+  if (process.platform !== 'linux') return false
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } }
+  return header.glibcVersionRuntime === undefined
+}
 
 /** How often to do what is the same again and again: each time takes Wine about ten times as long. */
 export function rounds(count: number): number {
@@ -60,12 +73,15 @@ function tellPeer(socket: Socket): Socket {
   return socket
 }
 
-/** The reason given, when the system refuses to make such sockets; otherwise they are closed again. */
-async function refusal(make: () => Socket | readonly Socket[] | Promise<Socket>, reason: string): Promise<Reason> {
+/**
+ * The reason given, when such sockets are what the system does not have; otherwise they are closed again. Any other failure is a fault,
+ * which the tests are to show: they are not left out for it. `code` is what is told besides that the platform is not supported.
+ */
+async function refusal(make: () => Socket | readonly Socket[] | Promise<Socket>, reason: string, code?: string): Promise<Reason> {
   try {
     for (const socket of [await make()].flat()) socket.close()
     return false
-  } catch {
-    return reason
+  } catch (error) {
+    return error instanceof SocketError && ['ERR_UNSUPPORTED_PLATFORM', code].includes(error.code) && reason
   }
 }

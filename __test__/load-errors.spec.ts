@@ -19,7 +19,8 @@ const { version, ...rest } = JSON.parse(await readFile(join(root, 'package.json'
 tcp().close()
 const addon = Object.keys(createRequire(import.meta.url).cache).find(path => /socket2\.[\w-]+\.node$/.test(path))!
 const ours = packageOf(basename(addon))
-const published = [...new Set([ours, 'darwin-arm64', 'linux-arm64-musl', 'linux-x64-gnu', 'win32-x64-msvc'].map(name => name.replace(/^(?!@)/, '@socket2/binding-')))]
+const platforms = ['darwin-arm64', 'linux-arm64-gnu', 'linux-arm64-musl', 'linux-x64-gnu', 'linux-x64-musl', 'win32-x64-msvc']
+const published = [...new Set([ours, ...platforms].map(name => name.replace(/^(?!@)/, '@socket2/binding-')))]
 
 test('without its platform package it names the package, and what may have left it out', async t => {
   const { code, message, cause } = await load(t, await folder(t))
@@ -66,6 +67,14 @@ test('a file whose end is missing is called damaged, and does not end the proces
     t.is(code, 'ERR_SOCKET2_BINDING')
     t.true(message!.includes(`${file} is damaged`), message)
   }
+})
+
+test('what the system said of the file is told, whatever words are in its path', async t => {
+  const place = await folder(t, 'wasim/Cannot find/app')
+  const file = await putPackage(place, ours, withoutExports(await readFile(addon)))
+  const { message } = await load(t, place)
+  t.regex(message!, /may not be loaded: (?!Cannot find)/)
+  t.true(message!.includes(file), message)
 })
 
 test('a package without its file is told from a package that is missing', async t => {
@@ -177,6 +186,16 @@ test('with its platform package it loads, and a package of another system beside
   const place = await folder(t)
   for (const name of published.slice(0, 3)) await putPackage(place, name, await readFile(addon))
   t.deepEqual(await load(t, place), { loaded: true })
+})
+
+unless(process.platform !== 'linux' && 'only Linux has two C libraries')('with the packages for both C libraries it loads this one’s, whatever is wrong with the other', async t => {
+  const place = await folder(t)
+  const other = published.find(name => name !== ours && name.startsWith(`@socket2/binding-linux-${process.arch}-`))!
+  await putPackage(place, ours, await readFile(addon))
+  await putPackage(place, other, (await readFile(addon)).subarray(0, 5000), '0.0.1')
+  t.deepEqual(await load(t, place), { loaded: true })
+  await putPackage(place, ours, await readFile(addon), '0.0.2')
+  t.true((await load(t, place)).message!.includes(`${ours} is version 0.0.2`))
 })
 
 /** A folder that has socket2 installed as it is published, and no platform package. */

@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { addr, Address, addrName, tcp, type Family, type Host, type LookupFlags, type Port, type Protocol, type SocketType } from 'socket2'
-import { child, closing, lacks, unless } from './_util.js'
+import { child, closing, lacks, lacksRawNames, unless } from './_util.js'
+
+const noRawNames = await lacksRawNames()
 
 type Query = [host?: Host, port?: Port, type?: SocketType, family?: Family]
 
@@ -55,10 +57,11 @@ test('an address knows the type and the protocol it was looked up for', async t 
   t.like(named, { type: 'tcp', protocol: 'tcp', port: 80 })
 })
 
-test('without a type a name is found once for each type', async t => {
-  const types = (await addr('localhost', 7)).map((address) => address.type)
-  for (const type of ['tcp', 'udp', 'raw'] as const) t.true(types.includes(type))
-})
+for (const type of ['tcp', 'udp', 'raw'] as const) {
+  unless(type === 'raw' && noRawNames)(`a name is found for ${type}, too, when no type is given`, async t => {
+    t.true((await addr('localhost', 7)).some((address) => address.type === type))
+  })
+}
 
 test('raw lookups work, by name too', async t => {
   for (const host of ['localhost', '127.0.0.1']) {

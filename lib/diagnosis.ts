@@ -1,7 +1,7 @@
 /** Why the native binding did not load, and what helps. Told from what is installed rather than from the words of the systems' loaders, where possible. */
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
-import { bundled, find, fitting, installed, madeFor, manifest, names, ours } from './packages.js'
+import { bundled, find, fitting, glibc, installed, madeFor, manifest, names, ours } from './packages.js'
 
 /** The glibc that the bindings are built for. */
 const GLIBC = '2.17'
@@ -49,9 +49,9 @@ function missing(name: string): string {
 function refused(name: string, file: string, said: readonly string[]): string {
   const words = refusal(said, basename(file))
   if (!existsSync(file)) return `${file} is not there, though its package is.\n${again}`
-  const glibc = /GLIBC_([\d.]+)' not found/.exec(words)?.[1]
-  if (glibc !== undefined) {
-    return `${name} needs glibc ${glibc}, and this system has glibc ${glibcHere()}.\n` +
+  const needed = /GLIBC_([\d.]+)' not found/.exec(words)?.[1]
+  if (needed !== undefined) {
+    return `${name} needs glibc ${needed}, and this system has glibc ${glibc() ?? 'of an older version'}.\n` +
       `Use a newer system: the published bindings need glibc ${GLIBC}. Or one with musl instead, such as Alpine, where the package for musl is installed.`
   }
   if (isPacked(file)) return `${file} lies in an asar archive, from where it cannot be loaded: ${words}\n${unpack}`
@@ -71,12 +71,12 @@ function isPacked(path: string): boolean {
 /** The package that the loader looked for; which C library it takes this system to have is its business. */
 function wanted(said: readonly string[]): string {
   const tried = said.flatMap(message => Array.from(message.matchAll(/@socket2[\\/](binding-(?!wasm)[\w-]+)/g), ([, name]) => `@socket2/${name}`))
-  return tried.find(name => fitting().includes(name)) ?? ours()[0]?.name ?? fitting()[0]!
+  return tried.find(name => fitting().includes(name)) ?? ours()?.name ?? fitting()[0]!
 }
 
 /** Of all that the loader has tried: what the system said of a file that was there. */
 function refusal(said: readonly string[], file = '.node'): string {
-  const words = said.filter(message => !/^Cannot (?:find|resolve)|wasi/i.test(message))
+  const words = said.filter(message => !/^Cannot (?:find|resolve)/i.test(message))
   return (words.find(message => message.includes(file)) ?? words[0] ?? said[0] ?? '').split('\n')[0]!
 }
 
@@ -87,8 +87,3 @@ function messages(failure: unknown): string[] {
   return all
 }
 
-function glibcHere(): string {
-  // Bun and Deno need not have a report.
-  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
-  return report?.header?.glibcVersionRuntime ?? 'of an older version'
-}

@@ -40,16 +40,16 @@ function tooOld(): string | undefined {
  */
 function unfit(): string | undefined {
   if (process.env.NAPI_RS_NATIVE_LIBRARY_PATH) return undefined
-  for (const { name, version, file } of ours()) {
-    if (version !== manifest.version) {
-      return `${name} is version ${version}, and socket2 is version ${manifest.version}; they must be the same.\n` +
-        'Install again, without an override or a resolution that holds one of them back.'
-    }
-    const [target, here] = [madeFor(file), `${process.platform} ${process.arch}`]
-    if (target !== undefined && target !== here) return `${file} is made for ${target}, and this is ${here}.\nRemove node_modules and install again.`
-    if (cutShort(file)) return `${file} is damaged: its end is missing.\nRemove node_modules and install again.`
+  const found = ours()
+  if (found === undefined) return undefined
+  const { name, version, file } = found
+  if (version !== manifest.version) {
+    return `${name} is version ${version}, and socket2 is version ${manifest.version}; they must be the same.\n` +
+      'Install again, without an override or a resolution that holds one of them back.'
   }
-  return undefined
+  const [target, here] = [madeFor(file), `${process.platform} ${process.arch}`]
+  if (target !== undefined && target !== here) return `${file} is made for ${target}, and this is ${here}.\nRemove node_modules and install again.`
+  return cutShort(file) ? `${file} is damaged: its end is missing.\nRemove node_modules and install again.` : undefined
 }
 
 function bindingError(problem: string, cause?: unknown): Error {

@@ -1,5 +1,5 @@
 /** The packages that hold the binding, one per system: which there are, which are installed, and what is in their files. */
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
@@ -34,9 +34,25 @@ export function names(): string[] {
   return Object.keys(manifest.optionalDependencies ?? {})
 }
 
-/** The packages for this system and processor that are installed. */
-export function ours(): Installed[] {
-  return fitting().flatMap(name => find(name) ?? [])
+/** The package for this system and processor, if it is installed: of two for different C libraries the one that the loader takes. */
+export function ours(): Installed | undefined {
+  const found = fitting().flatMap(name => find(name) ?? [])
+  return found.length > 1 ? found.find(({ name }) => name.endsWith('-musl') === isMusl()) : found[0]
+}
+
+/** Whether the C library is musl; told as the loader tells it. */
+function isMusl(): boolean {
+  try {
+    return readFileSync('/usr/bin/ldd', 'utf8').includes('musl')
+  } catch {
+    return glibc() === undefined
+  }
+}
+
+/** The version of glibc here; undefined with another C library, and in Bun and Deno, which need not have a report. */
+export function glibc(): string | undefined {
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
+  return report?.header?.glibcVersionRuntime
 }
 
 /** The package of that name, if it is installed where the loader looks for it. */

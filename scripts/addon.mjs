@@ -43,8 +43,11 @@ export async function buildTarget(target) {
 
 function flags({ system, libc, triple }) {
   if (system === 'darwin') return { MACOSX_DEPLOYMENT_TARGET: oldest.macos }
+  const rustflags = flag => ({ [`CARGO_TARGET_${triple.toUpperCase().replaceAll('-', '_')}_RUSTFLAGS`]: flag })
   // On musl Rust links everything in unless told otherwise, and an addon must share Node's C library.
-  if (libc === 'musl') return { [`CARGO_TARGET_${triple.toUpperCase().replaceAll('-', '_')}_RUSTFLAGS`]: '-Ctarget-feature=-crt-static' }
+  if (libc === 'musl') return rustflags('-Ctarget-feature=-crt-static')
+  // On Windows it is the other way round: there Node brings its own, and Microsoft's need not be installed.
+  if (system === 'win32') return rustflags('-Ctarget-feature=+crt-static')
   return {}
 }
 

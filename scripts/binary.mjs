@@ -1,7 +1,7 @@
 // What a built binding asks of the system that loads it, read from its headers.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { run } from './step.mjs'
+import { Failure, run } from './step.mjs'
 
 /**
  * Its size, its machine as Node names it, the libraries it needs, and on Linux the newest version of glibc it needs, on macOS the
@@ -61,6 +61,26 @@ function signatureHolds(bytes, start) {
 }
 
 function pe(bytes) {
-  const machine = bytes.readUInt16LE(bytes.readUInt32LE(0x3c) + 4)
-  return { format: 'PE', machine: { 0x8664: 'x64', 0xaa64: 'arm64' }[machine], libraries: [] }
+  const header = bytes.readUInt32LE(0x3c)
+  const [sectionCount, optionalLength] = [6, 20].map(field => bytes.readUInt16LE(header + field))
+  const optional = header + 24
+  const sections = Array.from({ length: sectionCount }, (_, i) => optional + optionalLength + 40 * i)
+  /** Where in the file lies what is loaded at this address. */
+  const place = address => {
+    for (const section of sections) {
+      const [start, length, from] = [12, 16, 20].map(field => bytes.readUInt32LE(section + field))
+      if (address >= start && address < start + length) return address - start + from
+    }
+    throw new Failure(`The address ${address} is in no section`)
+  }
+  const libraries = new Set()
+  const imports = bytes.readUInt32LE(optional + 120) // of the 64-bit format; 0 when there are none
+  const nameOf = entry => bytes.readUInt32LE(entry + 12)
+  if (imports !== 0) {
+    for (let entry = place(imports); nameOf(entry) !== 0; entry += 20) {
+      const at = place(nameOf(entry))
+      libraries.add(bytes.toString('latin1', at, bytes.indexOf(0, at)).toLowerCase())
+    }
+  }
+  return { format: 'PE', machine: { 0x8664: 'x64', 0xaa64: 'arm64' }[bytes.readUInt16LE(header + 4)], libraries: [...libraries] }
 }

@@ -19,7 +19,9 @@ const libraries = {
   glibc: /^(libc\.so\.6|libm\.so\.6|libdl\.so\.2|libpthread\.so\.0|librt\.so\.1|ld-linux-(x86-64\.so\.2|aarch64\.so\.1))$/,
   musl: /^libc\.so$/,
   darwin: /^\/usr\/lib\/(libSystem\.B|libiconv\.2|libcharset\.1)\.dylib$/,
-  freebsd: /^(libc\.so\.7|libm\.so\.5|libthr\.so\.3|libgcc_s\.so\.1)$/
+  freebsd: /^(libc\.so\.7|libm\.so\.5|libthr\.so\.3|libgcc_s\.so\.1)$/,
+  // Not Microsoft's C library, which Windows itself lacks.
+  win32: /^(kernel32|ntdll|ws2_32|iphlpapi|advapi32|userenv|bcrypt|bcryptprimitives|api-ms-win-core-[a-z0-9-]+)\.dll$/
 }
 
 const tally = new Tally()
@@ -39,7 +41,7 @@ tally.end()
 async function check({ platform, system, cpu, libc }, path) {
   const found = await describe(path)
   const format = { darwin: 'Mach-O', win32: 'PE' }[system] ?? 'ELF'
-  const foreign = found.libraries.filter(name => !(libraries[libc ?? system] ?? /./).test(name))
+  const foreign = found.libraries.filter(name => !libraries[libc ?? system].test(name))
   const wrong = [
     found.format !== format && `it is ${found.format}, not ${format}`,
     found.machine !== cpu && `it is for ${found.machine}`,

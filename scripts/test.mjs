@@ -2,8 +2,9 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { leftOutSomewhere, stale } from './left-out.mjs'
 import { bin, Failure, node, root, run } from './step.mjs'
-import { runtimes } from './runtimes.mjs'
+import { leftOutByOthers, runtimes } from './runtimes.mjs'
 import { Tally } from './tally.mjs'
 
 const { positionals: names, values: { runtimes: everywhere } } = parseArgs({
@@ -14,9 +15,11 @@ const specs = names.map(specOf)
 const tally = new Tally(specs.length > 0)
 
 if (specs.length === 0) await tally.cargo('Rust tests', () => run('cargo', ['test', '-q', '-p', 'socket2-core']))
-await tally.ava(`tests under Node ${process.versions.node}`, () => node(bin.ava, specs))
+let written
+await tally.ava(`tests under Node ${process.versions.node}`, async () => written = await node(bin.ava, specs))
 
 if (everywhere) {
+  if (specs.length === 0 && written !== undefined) await tally.program('looking for what is left out elsewhere', () => findLeftOut(written))
   const { nodes, others } = await runtimes()
   for (const { title, path } of nodes) {
     if (title === `Node ${process.versions.node}`) continue
@@ -34,6 +37,12 @@ if (everywhere) {
   }
 }
 tally.end()
+
+/** Fails when something is left out under a name that no test has. */
+async function findLeftOut(output) {
+  const gone = stale([...leftOutSomewhere, ...leftOutByOthers], output)
+  if (gone.length > 0) throw new Failure(`There are no such tests:\n${gone.map(({ spec, test }) => `  ${spec} › ${test}`).join('\n')}`)
+}
 
 function fileOf(spec) {
   return `build/__test__/${spec}.spec.js`
