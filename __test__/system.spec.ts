@@ -10,7 +10,7 @@ const expected: Record<string, readonly string[]> = {
   linux: isMusl() ? [...elsewhere, 'rawNames'] : elsewhere,
   darwin: [...bsd, 'seqpacket'],
   freebsd: bsd,
-  win32: ['linux', 'posix', 'unixDatagrams', 'pairs', 'seqpacket', 'abstractNames', 'credentials', 'reusePort', ...wine > 0 ? ['unix'] : []]
+  win32: ['linux', 'posix', 'handles', 'unixDatagrams', 'pairs', 'seqpacket', 'abstractNames', 'credentials', 'reusePort', ...wine > 0 ? ['unix'] : []]
 }
 
 test('this system lacks what is known of it, and nothing else', async t => {

@@ -13,7 +13,7 @@ import { checkLength, checkStreamSpace } from './validate.js'
 /**
  * Makes a unix seqpacket socket.
  *
- * *Platforms*: Linux; not supported elsewhere. Errors, thrown: `EMFILE`, `EPROTONOSUPPORT`. See unix(7).
+ * *Platforms*: Linux; elsewhere `ERR_UNSUPPORTED_PLATFORM`. Errors, thrown: `EMFILE`. See unix(7).
  */
 export function seqpacket(options?: SocketOptions): SeqpacketSocket {
   return new SeqpacketSocket({ type: 'seqpacket', family: 'unix', protocol: undefined, options, birth: birthHere(seqpacket) })
