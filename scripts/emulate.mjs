@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { canEnter, enter, unpackDebian } from './debian.mjs'
 import { leftOut } from './left-out.mjs'
 import { pypi } from './pypi.mjs'
+import { fileOf } from './specs.mjs'
 import { bin, root, run, step } from './step.mjs'
 
 const home = join(root, '.cache/emulate')
@@ -41,10 +42,6 @@ export function omissions(target) {
     ...specs.map(({ spec, why }) => `${spec} (${why})`),
     ...tests.map(({ spec, test, why }) => `${spec} › ${test} (${why})`)
   ]
-}
-
-function fileOf(spec) {
-  return `build/__test__/${spec}.spec.js`
 }
 
 /** A root for the target, made the first time. */
