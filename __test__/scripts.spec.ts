@@ -1,10 +1,22 @@
-// The commands of the repository: what they say of a wrong name.
+// The commands of the repository: what they say of a wrong name, and of a program that fails them.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import test from 'ava'
-import { unless } from './_util.js'
+import { lacks, unless } from './_util.js'
 
 const scripts = fileURLToPath(new URL('../../scripts/', import.meta.url))
+
+test('a program that takes longer than it may is ended, and that is said', t => {
+  t.regex(said("await run(process.execPath, ['--eval', 'setInterval(() => {}, 60_000)'], { timeout: 100 })"), /\(ended by SIGTERM after 0\.1 s, the longest it may take\)/)
+})
+
+test('a program that fails is told with its status and with what it wrote', t => {
+  t.regex(said("await run(process.execPath, ['--eval', 'console.log(`why`); process.exitCode = 7'])"), /\(status 7\)\nwhy/)
+})
+
+unless(lacks.posix)('a program that a signal has ended is told with the signal', t => {
+  t.regex(said("await run(process.execPath, ['--eval', 'process.kill(process.pid, `SIGKILL`)'])"), /\(ended by SIGKILL\)/)
+})
 
 test('a test file is found by its name, with a folder and endings or without', t => {
   const names = ['tcp', 'tcp.spec', 'tcp.spec.ts', '__test__/tcp.spec.ts', 'build/__test__/tcp.spec.js']
@@ -24,6 +36,7 @@ for (const command of ['test', 'windows']) {
 function said(code: string): string {
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', `
     import { specOf } from '${pathToFileURL(`${scripts}specs.mjs`).href}'
+    import { run } from '${pathToFileURL(`${scripts}step.mjs`).href}'
     ${code}
   `], { encoding: 'utf8' })
   return stdout + stderr
