@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { startOf } from './npm.mjs'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 export const bin = {
@@ -45,9 +46,7 @@ export function forget(...titles) {
 
 /** Runs a program silently and resolves to what it wrote into its pipes; all it wrote is the error's message when it fails. */
 export async function run(command, args, options = {}) {
-  // npm is a script on Windows, and Node starts those only through a shell.
-  const shell = command === 'npm' && process.platform === 'win32'
-  const child = spawn(command, args, { cwd: root, shell, stdio: ['ignore', 'pipe', 'pipe'], ...options })
+  const child = spawn(...startOf(command, args), { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], ...options })
   let [output, errors] = ['', '']
   child.stdout?.setEncoding('utf8').on('data', text => { output += text })
   child.stderr?.setEncoding('utf8').on('data', text => { errors += text })
