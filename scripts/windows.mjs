@@ -86,6 +86,7 @@ async function suite({ wine, node, under }) {
     WINEDLLOVERRIDES: 'mscoree,mshtml=',
     NAPI_RS_NATIVE_LIBRARY_PATH: join(root, addon),
     RUST_BACKTRACE: '0',
+    NODE_OPTIONS: '--preserve-symlinks', // no module is reached by a link, and to look for one takes Wine half a second in each process
     SOCKET2_WINE: String(wine) // for what Wine does otherwise than Windows
   }
   // Where Debian's Wine keeps its server's socket: the server goes on beside the programs, which have to share it.
