@@ -1,11 +1,15 @@
 /** The packages as they are published, for the tests that install them. */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { isMusl, type Reason } from './_system.js'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
+
+const { startOf } = await import(pathToFileURL(join(root, 'scripts/npm.mjs')).href) as {
+  startOf(command: string, args: readonly string[]): [program: string, args: string[]]
+}
 
 /** A tarball, the package.json within, and all of its files. */
 export interface Package {
@@ -43,8 +47,7 @@ export function isFor({ os, cpu, libc }: Manifest, anyLibc = false): boolean {
 /** What a command writes to stdout; all it wrote, when it fails. */
 export async function output(command: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<string> {
   try {
-    const shell = command === 'npm' && process.platform === 'win32'
-    return (await promisify(execFile)(command, args, { shell, timeout: 110_000, ...options })).stdout
+    return (await promisify(execFile)(...startOf(command, args), { timeout: 110_000, ...options })).stdout
   } catch (error) {
     const { stdout, stderr, killed } = error as { stdout?: string; stderr?: string; killed?: boolean }
     throw new Error(`${[command, ...args].join(' ')} failed\n${stdout ?? ''}${stderr ?? ''}${killed ? 'ETIMEDOUT' : ''}`, { cause: error })

@@ -6,7 +6,8 @@ import test from 'ava'
 import { echo, isFor, npmLacks, output, pack, root, type Package } from './_packages.js'
 import { unless } from './_util.js'
 
-const consumer = await mkdtemp(join(tmpdir(), 'socket2-consumer-'))
+// With a blank, as in the name of many a home.
+const consumer = await mkdtemp(join(tmpdir(), 'socket2 consumer-'))
 const packages = npmLacks ? [] : await packAndInstall()
 const [library, ...bindings] = packages
 test.after.always('clean up', () => rm(consumer, { recursive: true, force: true, maxRetries: 5 }))

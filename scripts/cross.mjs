@@ -1,13 +1,14 @@
 // npm run cross [-- platform …]: builds the bindings for all systems that can be built here, checks what they ask of those
-// systems, lints the code of the other ones, and runs the suite where another Linux can be had.
+// systems, lints the code of the other ones, and runs the suite with what is built for this system and for the Linuxes to be had here.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildTarget, canBuild, oldest } from './addon.mjs'
 import { describe } from './binary.mjs'
 import { emulation, omissions, whyNot } from './emulate.mjs'
-import { Failure, root, run, step } from './step.mjs'
+import { fileOf } from './specs.mjs'
+import { bin, Failure, node, root, run, step } from './step.mjs'
 import { Tally } from './tally.mjs'
-import { targets } from './targets.mjs'
+import { targets, thisTarget } from './targets.mjs'
 import { toolchain } from './toolchain.mjs'
 
 const names = process.argv.slice(2)
@@ -57,11 +58,20 @@ async function check({ platform, system, cpu, libc }, path) {
 
 /** Runs the suite as on the target, or says why not. */
 async function suite(target, path) {
+  if (target === thisTarget()) return here(target, path)
   const reason = await whyNot(target)
   if (reason !== undefined) return tally.skip(`the suite on ${target.platform}: ${reason}`)
   const attempt = await emulation(target, path)
   for (const omission of omissions(target)) tally.skip(`on ${target.platform}: ${omission}`)
   await tally.ava(`tests on ${target.platform}`, attempt)
+}
+
+/** Runs the suite on this machine itself. npm test does that, too, but with a binding that is built for here only, by other tools. */
+async function here({ platform }, path) {
+  const without = ['package', 'install']
+  tally.skip(`on ${platform}: ${without.join(', ')} (packages are packed and installed alike, whichever binding is in them)`)
+  const files = [fileOf('*'), ...without.map(spec => `!${fileOf(spec)}`)]
+  await tally.ava(`tests on ${platform}`, () => node(bin.ava, files, { env: { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: path } }))
 }
 
 /** Lints the code as compiled for the target, with its tests. */

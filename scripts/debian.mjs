@@ -109,7 +109,7 @@ export async function enter(folder, command, args, { env = {}, cwd = root, binds
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     // Without the script above, which is no news to anybody.
-    const [ending] = /\(status [^]*/.exec(error.message) ?? [error.message]
+    const [ending] = /\((?:status|ended by) [^]*/.exec(error.message) ?? [error.message]
     throw new Failure(`${[command, ...args].join(' ')} ${ending}${outputs ? outputs.map(contents).join('') : ''}`)
   }
 }

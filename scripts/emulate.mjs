@@ -5,16 +5,16 @@ import { dirname, join } from 'node:path'
 import { canEnter, enter, unpackDebian } from './debian.mjs'
 import { leftOut } from './left-out.mjs'
 import { pypi } from './pypi.mjs'
+import { fileOf } from './specs.mjs'
 import { bin, Failure, root, run, step } from './step.mjs'
 
 const home = join(root, '.cache/emulate')
 const nodes = { npm: '22', pypi: '24.19.0' }
 
 /** Why the suite cannot run as on this target from here; undefined where it can. */
-export async function whyNot({ system, libc, cpu }) {
+export async function whyNot({ system }) {
   if (system !== 'linux') return `no ${system} to be had here`
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'this needs Linux on x64'
-  if (libc === 'glibc' && cpu === process.arch) return 'npm test does that'
   if (!await canEnter()) return 'this needs root and mount namespaces'
   if (!await tools()) return 'this needs a Debian to take qemu and the C libraries from'
 }
@@ -41,10 +41,6 @@ export function omissions(target) {
     ...specs.map(({ spec, why }) => `${spec} (${why})`),
     ...tests.map(({ spec, test, why }) => `${spec} › ${test} (${why})`)
   ]
-}
-
-function fileOf(spec) {
-  return `build/__test__/${spec}.spec.js`
 }
 
 /** A root for the target, made the first time. */

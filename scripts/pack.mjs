@@ -1,6 +1,6 @@
 // node scripts/pack.mjs [--all | --release] [--json] [folder]: puts the packages as they are published into the folder (packages/): the
-// library, and the binding for each system that it has been built for. With --all each that can be built here is built first, and
-// with --release none may be missing.
+// library, and the binding for each system that it has been built for. With --all it is those that can be built here, each built first;
+// what has come from elsewhere some time ago is left out. With --release none may be missing.
 import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -13,11 +13,12 @@ const { positionals: [folder = 'packages'], values: options } = parseArgs({
   allowPositionals: true,
   options: { all: { type: 'boolean' }, release: { type: 'boolean' }, json: { type: 'boolean' } }
 })
+const candidates = options.all ? targets.filter(canBuild) : targets
 if (options.all) {
-  for (const target of targets.filter(canBuild)) await buildTarget(target)
+  for (const target of candidates) await buildTarget(target)
 }
 
-const addons = new Map(targets.map(target => [target, addonOf(target)]))
+const addons = new Map(candidates.map(target => [target, addonOf(target)]))
 const built = targets.filter(target => addons.get(target) !== undefined)
 const lacking = targets.filter(target => !built.includes(target))
 if (options.release && lacking.length > 0) throw new Failure(`No release without the bindings for ${names(lacking)}`)

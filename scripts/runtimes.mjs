@@ -53,6 +53,10 @@ const notNode = [
     why: 'packages are installed alike, and package managers run under Node'
   },
   {
+    spec: 'scripts',
+    why: 'the commands of the repository are run by Node'
+  },
+  {
     spec: 'load-errors', test: 'a runtime that is too old is told its version and the one that is needed, and a newer one is not',
     why: 'it pretends to be another runtime, through which this one shows'
   }

@@ -1,9 +1,11 @@
 // The one tool of the other scripts: a step that says what it does, and is left out when nothing it depends on has changed.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { startOf } from './npm.mjs'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 export const bin = {
@@ -44,16 +46,15 @@ export function forget(...titles) {
 
 /** Runs a program silently and resolves to what it wrote into its pipes; all it wrote is the error's message when it fails. */
 export async function run(command, args, options = {}) {
-  // npm is a script on Windows, and Node starts those only through a shell.
-  const shell = command === 'npm' && process.platform === 'win32'
-  const child = spawn(command, args, { cwd: root, shell, stdio: ['ignore', 'pipe', 'pipe'], ...options })
+  const child = spawn(...startOf(command, args), { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], ...options })
   let [output, errors] = ['', '']
   child.stdout?.setEncoding('utf8').on('data', text => { output += text })
   child.stderr?.setEncoding('utf8').on('data', text => { errors += text })
-  const status = await new Promise((resolve, reject) => {
-    child.on('close', resolve).on('error', error => reject(new Failure(`${command} cannot be run: ${error.message}`)))
-  })
-  if (status !== 0) throw new Failure(`${[command, ...args].join(' ')} (status ${status})\n${output}${errors}`)
+  const [status, signal] = await once(child, 'close').catch(error => { throw new Failure(`${command} cannot be run: ${error.message}`) })
+  const ending = signal === null ? `status ${status}` : `ended by ${signal}`
+  // Only its timeout has anybody here kill it.
+  const limit = child.killed ? ` after ${options.timeout / 1000} s, the longest it may take` : ''
+  if (status !== 0) throw new Failure(`${[command, ...args].join(' ')} (${ending}${limit})\n${output}${errors}`)
   return output
 }
 

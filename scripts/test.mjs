@@ -1,10 +1,10 @@
 // npm test [-- spec …] [-- --runtimes]: the Rust tests, then the suite under this Node; on request under all others, too.
-import { existsSync, readdirSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { leftOutSomewhere, stale } from './left-out.mjs'
-import { bin, Failure, node, root, run } from './step.mjs'
 import { leftOutByOthers, runtimes } from './runtimes.mjs'
+import { fileOf, specOf } from './specs.mjs'
+import { bin, Failure, node, root, run } from './step.mjs'
 import { Tally } from './tally.mjs'
 
 const { positionals: names, values: { runtimes: everywhere } } = parseArgs({
@@ -42,15 +42,4 @@ tally.end()
 async function findLeftOut(output) {
   const gone = stale([...leftOutSomewhere, ...leftOutByOthers], output)
   if (gone.length > 0) throw new Failure(`There are no such tests:\n${gone.map(({ spec, test }) => `  ${spec} › ${test}`).join('\n')}`)
-}
-
-function fileOf(spec) {
-  return `build/__test__/${spec}.spec.js`
-}
-
-function specOf(name) {
-  const path = fileOf(basename(name).replace(/(\.spec)?(\.[jt]s)?$/, ''))
-  if (existsSync(join(root, path))) return path
-  const known = readdirSync(join(root, 'build/__test__')).filter(file => file.endsWith('.spec.js'))
-  throw new Failure(`There is no test file ${name}. There are: ${known.map(file => file.slice(0, -'.spec.js'.length)).join(', ')}`)
 }

@@ -3,6 +3,7 @@
 import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { debian13, debianPackages } from './debian.mjs'
+import { specOf } from './specs.mjs'
 import { bin, contents, Failure, root, run, step } from './step.mjs'
 import { Tally } from './tally.mjs'
 import { toolchain } from './toolchain.mjs'
@@ -22,7 +23,7 @@ const LIMIT = 5 * 60_000
 if (process.platform !== 'linux' || process.arch !== 'x64') throw new Failure('This needs Linux on x64. On Windows itself, run npm test.')
 
 const tally = new Tally(process.argv.length > 2)
-const specs = process.argv.slice(2).map(name => `build/__test__/${name}.spec.js`)
+const specs = process.argv.slice(2).map(specOf)
 
 await debianPackages('gcc-mingw-w64-x86-64', 'wine64')
 await build()
@@ -85,6 +86,7 @@ async function suite({ wine, node, under }) {
     WINEDLLOVERRIDES: 'mscoree,mshtml=',
     NAPI_RS_NATIVE_LIBRARY_PATH: join(root, addon),
     RUST_BACKTRACE: '0',
+    NODE_OPTIONS: '--preserve-symlinks', // no module is reached by a link, and to look for one takes Wine half a second in each process
     SOCKET2_WINE: String(wine) // for what Wine does otherwise than Windows
   }
   // Where Debian's Wine keeps its server's socket: the server goes on beside the programs, which have to share it.

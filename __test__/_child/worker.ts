@@ -76,9 +76,10 @@ async function chatter(): Promise<void> {
   open.push(socket)
   const [message, reply] = [Buffer.alloc(1000, 'x'), Buffer.alloc(1000)]
   while (how === 'terminate' || sent < messages) {
-    if (sent++ === 0) say('ready')
+    const first = sent++ === 0
     await socket.send(message)
     await socket.recvExact(reply)
+    if (first) say('ready') // only an answer shows that the other side has accepted
   }
   if (how === 'exit') process.exit(0)
   if (how === 'throw') throw new Error('on purpose')
