@@ -8,6 +8,8 @@ export type Samples = ReadonlyMap<string, readonly Sample[]>
 
 /** What socket2's figure must not pass: so many times that of another server, or a number where there is no other. */
 export interface Target {
+  /** Whose figure, where there are several of socket2. */
+  server?: string
   limit: 'at most' | 'at least'
   factor: number
   of?: string
@@ -46,9 +48,8 @@ export function ratio(samples: Samples, figure: string, server: string, to: stri
 
 /** Whether socket2 keeps to the target; undefined where that was not measured. */
 export function holds(samples: Samples, figure: string, target: Target): boolean | undefined {
-  const value = target.of === undefined
-    ? median(figures(samples, 'socket2', figure))
-    : ratio(samples, figure, 'socket2', target.of)
+  const { server = 'socket2' } = target
+  const value = target.of === undefined ? median(figures(samples, server, figure)) : ratio(samples, figure, server, target.of)
   if (Number.isNaN(value)) return undefined
   return target.limit === 'at most' ? value <= target.factor : value >= target.factor
 }

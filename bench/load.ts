@@ -13,15 +13,21 @@ export interface Report {
   p99: number
 }
 
+export interface LoadOptions {
+  /** Each message has a connection of its own. */
+  renewed?: boolean
+  /** It runs on any core, not on one of its own. */
+  everywhere?: boolean
+}
+
 export class Load {
   readonly pid: number
   readonly #child: Child
 
   /** Resolves once `connections` are open, accepted and have echoed one message of `size` bytes each. */
-  static async start(port: number, connections: number, size: number): Promise<Load> {
-    const child = await Child.start('the load generator', pinned('load', [
-      await program(), `127.0.0.1:${port}`, String(connections), String(size),
-    ]))
+  static async start(port: number, connections: number, size: number, { renewed = false, everywhere = false }: LoadOptions = {}): Promise<Load> {
+    const command = [await program(), `127.0.0.1:${port}`, String(connections), String(size), ...(renewed ? ['renewed'] : [])]
+    const child = await Child.start('the load generator', everywhere ? command : pinned('load', command))
     await child.line(30_000)
     return new Load(child)
   }

@@ -32,6 +32,30 @@ export function timeOf(pid: number): Time | undefined {
   return time
 }
 
+/** The same of a process and of all that it has started. */
+export function timeOfAll(pid: number): Time | undefined {
+  const time = timeOf(pid)
+  if (time === undefined) return undefined
+  for (const id of readdirSync(`/proc/${pid}/task`)) {
+    for (const child of read(`/proc/${pid}/task/${id}/children`).match(/\d+/g) ?? []) {
+      const { cpu, waiting } = timeOfAll(Number(child)) as Time
+      time.cpu += cpu
+      time.waiting += waiting
+    }
+  }
+  return time
+}
+
+/** Nanoseconds that all processes together have had so far, and that all cores have been there; in hundredths of a second. */
+export function timeOfMachine(): { used: number; there: number } | undefined {
+  if (noCpuTime) return undefined
+  const [user = NaN, nice = NaN, system = NaN, idle = NaN, wait = NaN, irq = NaN, softIrq = NaN, stolen = NaN] =
+    /^cpu +(.*)$/m.exec(read('/proc/stat'))?.[1]?.split(' ').map(time => Number(time) * 1e7) ?? []
+  // Interrupts are the work of who had the core, or of the network that everybody here uses.
+  const used = user + nice + system + stolen
+  return { used, there: used + idle + wait + irq + softIrq }
+}
+
 /** Bytes of memory a process has resident. */
 export function resident(pid: number): number {
   if (process.platform === 'linux') {

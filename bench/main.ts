@@ -5,10 +5,11 @@ import { description, noCpuTime } from './machine.js'
 import type { Bench, Section } from './section.js'
 import { idle } from './sections/idle.js'
 import { tcp } from './sections/tcp.js'
-import { echoServers } from './servers.js'
+import { threads } from './sections/threads.js'
+import { echoServers, type Server } from './servers.js'
 import { table } from './table.js'
 
-const sections: Record<string, Section> = { tcp, idle }
+const sections: Record<string, Section> = { tcp, idle, threads }
 
 const usage = `npm run bench [-- section … options]
 
@@ -54,16 +55,20 @@ async function main(): Promise<number> {
 
   const { present, leftOut } = await echoServers()
   await program()
-  const wanted = present.filter(({ name }) => values.only.length === 0 || values.only.some(part => name.includes(part)))
-  if (wanted.length === 0) throw new Error(`no server is left of ${present.map(({ name }) => name).join(', ')}`)
+  const wanted = (servers: readonly Server[]): readonly Server[] =>
+    servers.filter(({ name }) => values.only.length === 0 || values.only.some(part => name.includes(part)))
+  let shown = 0
   const bench: Bench = {
     seconds,
     rounds,
     quick: values.quick,
-    echoServers: wanted,
+    echoServers: wanted(present),
+    wanted,
     progress,
     show: comparison => {
       progress('')
+      if (comparison.samples.size === 0) return
+      shown++
       console.log(table(comparison, !values.quick))
     },
   }
@@ -72,6 +77,7 @@ async function main(): Promise<number> {
   if (noCpuTime) console.log(noCpuTime)
   if (leftOut.length > 0) console.log(`Left out: ${leftOut.join(', ')}`)
   for (const name of chosen) await sections[name]?.run(bench)
+  if (shown === 0) throw new Error(`no server is left; there are ${present.map(({ name }) => name).join(', ')}, and those of threads`)
   if (values.quick) console.log('\nA quick run: everything works; the figures mean nothing.')
   return 0
 }

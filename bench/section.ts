@@ -16,6 +16,8 @@ export interface Bench {
   quick: boolean
   /** The TCP echo servers that are there, in the order of the table. */
   echoServers: readonly Server[]
+  /** Those of a section's own servers that were asked for. */
+  wanted(servers: readonly Server[]): readonly Server[]
   progress(text: string): void
   show(comparison: Comparison): void
 }

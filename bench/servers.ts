@@ -10,6 +10,8 @@ export interface Server {
   command: readonly string[]
   /** It is told the length of the messages. */
   told: boolean
+  /** It runs on all cores, not on the one of servers: what it does with several is what is measured. */
+  everywhere?: boolean
 }
 
 export interface Servers {
@@ -39,14 +41,16 @@ export async function echoServers(): Promise<Servers> {
 export interface RunningServer {
   child: Child
   port: number
+  /** Where else it listens. */
+  others: readonly number[]
 }
 
 /** Starts a server on its core, for messages of `size` bytes; it has printed its port. */
 export async function startServer(server: Server, size: number): Promise<RunningServer> {
   const command = server.told ? [...server.command, String(size)] : server.command
-  const child = await Child.start(server.name, pinned('server', command))
-  const { port } = await child.line<{ port: number }>(20_000)
-  return { child, port }
+  const child = await Child.start(server.name, server.everywhere ? command : pinned('server', command))
+  const { port, others = [] } = await child.line<{ port: number; others?: number[] }>(20_000)
+  return { child, port, others }
 }
 
 function sorted(findings: [name: string, finding: Finding, told?: boolean][]): Servers {
@@ -58,7 +62,8 @@ function sorted(findings: [name: string, finding: Finding, told?: boolean][]): S
   return servers
 }
 
-function script(name: string): string {
+/** The path of a peer. */
+export function script(name: string): string {
   return fileURLToPath(new URL(`peers/${name}.js`, import.meta.url))
 }
 

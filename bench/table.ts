@@ -15,6 +15,8 @@ export interface Comparison {
   main: Column
   /** Figures of which only the median is shown. */
   also?: readonly Column[]
+  /** The servers that the others are set against, where they are not those of all. */
+  yardsticks?: readonly string[]
   targets: readonly Target[]
 }
 
@@ -26,7 +28,7 @@ const CALM = 0.25
 
 export function table(comparison: Comparison, judged: boolean): string {
   const { samples, main, also = [] } = comparison
-  const yardsticks = YARDSTICKS.filter(name => samples.has(name))
+  const yardsticks = (comparison.yardsticks ?? YARDSTICKS).filter(name => samples.has(name))
   const head = ['', main.title, 'min–max', ...yardsticks.map(name => `× ${name}`), ...also.map(column => column.title)]
   const rows = [...samples.keys()].map(server => {
     const values = figures(samples, server, main.figure)
@@ -56,8 +58,8 @@ function warning(samples: Samples): string[] {
 
 function verdict({ samples, main }: Comparison, target: Target): string {
   const word = { true: 'ok', false: 'short', undefined: 'not measured' }[String(holds(samples, main.figure, target))]
-  const asked = target.of === undefined ? `${target.factor} ${main.title}` : `${target.factor.toFixed(2)} × ${target.of}`
-  return `  socket2 ${target.limit} ${asked}: ${word}`
+  const asked = target.of === undefined ? `${target.factor.toLocaleString('en-US')} ${main.title}` : `${target.factor.toFixed(2)} × ${target.of}`
+  return `  ${target.server ?? 'socket2'} ${target.limit} ${asked}: ${word}`
 }
 
 function number(value: number, digits: number): string {

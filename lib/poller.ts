@@ -6,8 +6,8 @@ import { native } from './native.js'
 /**
  * The poller of this JavaScript thread: the descriptor of its epoll or kqueue instance; on Windows a bigint. Every thread has its
  * own to begin with. With an argument: from now on this thread shares the poller of that handle with the threads that use it. An
- * event reaches the thread that owns the socket, whichever dequeues it; a thread that is busy or ends harms no other. It costs
- * about half as much again per message as a poller of one's own.
+ * event reaches the thread that owns the socket, whichever dequeues it; a thread that is busy or ends harms no other. A
+ * message costs about a tenth more than with a poller of one's own: docs/threads.md.
  *
  * Errors, thrown: `ERR_OUT_OF_RANGE` (no poller of this process has that handle), `ERR_SOCKET_BAD_STATE` (this thread has open
  * sockets), `ERR_INVALID_ARG_TYPE`.

@@ -4,6 +4,7 @@
 //! machine that can build this package. It talks in lines with the process that started it:
 //!
 //! - it opens the connections, checks byte for byte that each echoes, and prints `{"ready":<connections>}`;
+//!   with `renewed` as last argument each message has a connection of its own, which is closed when the answer has come;
 //! - for each line read from stdin, a number of seconds, it makes traffic for that long, waits until every answer has
 //!   come, and prints a report. Between two reports nothing is in flight, so the server's CPU time read before and after
 //!   belongs to exactly the messages reported;
@@ -15,10 +16,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Registry, Token};
 
 /// A server that stays silent for so long is taken for dead.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 /// mio on Windows reports a socket again only after an operation on it would have blocked; epoll and kqueue report each
 /// arrival, so there the read that would only find nothing is spared.
@@ -36,15 +39,17 @@ fn main() -> ExitCode {
 
 fn run() -> io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let usage = || invalid("usage: load <ip:port> <connections> <bytes of a message>");
-    let [address, connections, size] = arguments.as_slice() else {
-        return Err(usage());
+    let usage = || invalid("usage: load <ip:port> <connections> <bytes of a message> [renewed]");
+    let (address, connections, size, renewed) = match arguments.as_slice() {
+        [address, connections, size] => (address, connections, size, false),
+        [address, connections, size, word] if word == "renewed" => (address, connections, size, true),
+        _ => return Err(usage()),
     };
     let address = address.parse().map_err(|_| usage())?;
     let connections = connections.parse().map_err(|_| usage())?;
     let size = size.parse().map_err(|_| usage())?;
 
-    let mut load = Load::open(address, connections, size)?;
+    let mut load = Load::open(address, connections, size, renewed)?;
     println!("{{\"ready\":{connections}}}");
     for line in io::stdin().lock().lines() {
         let seconds: f64 = line?.trim().parse().map_err(|_| usage())?;
@@ -58,11 +63,20 @@ struct Load {
     poll: Poll,
     events: Events,
     connections: Vec<Connection>,
-    message: Vec<u8>,
     buffer: Vec<u8>,
+    traffic: Traffic,
+}
+
+/// What is sent, and on what.
+struct Traffic {
+    message: Vec<u8>,
+    registry: Registry,
+    /// Where each message makes a new connection to; `None`: they stay.
+    renewed: Option<SocketAddr>,
 }
 
 struct Connection {
+    token: Token,
     stream: TcpStream,
     unsent: usize,
     unread: usize,
@@ -70,17 +84,18 @@ struct Connection {
 }
 
 impl Load {
-    fn open(address: SocketAddr, count: usize, size: usize) -> io::Result<Self> {
+    fn open(address: SocketAddr, count: usize, size: usize, renewed: bool) -> io::Result<Self> {
         let poll = Poll::new()?;
         let message: Vec<u8> = (0..size).map(|index| index as u8).collect();
         let mut connections = Vec::with_capacity(count);
         for index in 0..count {
-            let mut stream = TcpStream::from_std(connect(address, &message)?);
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            poll.registry().register(&mut stream, Token(index), interest)?;
-            connections.push(Connection { stream, unsent: 0, unread: 0, since: Instant::now() });
+            let (token, mut stream) = (Token(index), TcpStream::from_std(connect(address, &message)?));
+            poll.registry().register(&mut stream, token, INTEREST)?;
+            connections.push(Connection { token, stream, unsent: 0, unread: 0, since: Instant::now() });
         }
-        Ok(Self { poll, events: Events::with_capacity(1024), connections, buffer: vec![0; size], message })
+        let registry = poll.registry().try_clone()?;
+        let traffic = Traffic { message, registry, renewed: renewed.then_some(address) };
+        Ok(Self { poll, events: Events::with_capacity(1024), connections, buffer: vec![0; size], traffic })
     }
 
     fn run(&mut self, duration: Duration) -> io::Result<Report> {
@@ -90,9 +105,9 @@ impl Load {
         let mut waiting = self.connections.len();
 
         for connection in &mut self.connections {
-            connection.begin(begin, &self.message)?;
+            connection.begin(begin, &self.traffic)?;
             if !REPORTS_EACH_ARRIVAL {
-                waiting -= connection.advance(&self.message, &mut self.buffer, end, &mut latencies)?;
+                waiting -= connection.advance(&self.traffic, &mut self.buffer, end, &mut latencies)?;
             }
         }
         while waiting > 0 {
@@ -106,31 +121,36 @@ impl Load {
             }
             for event in &self.events {
                 let connection = &mut self.connections[event.token().0];
-                waiting -= connection.advance(&self.message, &mut self.buffer, end, &mut latencies)?;
+                waiting -= connection.advance(&self.traffic, &mut self.buffer, end, &mut latencies)?;
             }
         }
-        Ok(Report { seconds: begin.elapsed().as_secs_f64(), size: self.message.len(), latencies })
+        Ok(Report { seconds: begin.elapsed().as_secs_f64(), size: self.traffic.message.len(), latencies })
     }
 }
 
 impl Connection {
-    fn begin(&mut self, now: Instant, message: &[u8]) -> io::Result<()> {
+    fn begin(&mut self, now: Instant, traffic: &Traffic) -> io::Result<()> {
         self.since = now;
-        self.unsent = message.len();
-        self.unread = message.len();
-        self.send(message)
+        self.unsent = traffic.message.len();
+        self.unread = traffic.message.len();
+        if let Some(address) = traffic.renewed {
+            let mut stream = TcpStream::connect(address)?;
+            traffic.registry.register(&mut stream, self.token, INTEREST)?;
+            self.stream = stream;
+        }
+        self.send(&traffic.message)
     }
 
     /// Takes the message as far as it goes now and begins the next one, until `end`; 1 when this was the last, else 0.
     fn advance(
         &mut self,
-        message: &[u8],
+        traffic: &Traffic,
         buffer: &mut [u8],
         end: Instant,
         latencies: &mut Histogram,
     ) -> io::Result<usize> {
         while self.unread > 0 {
-            self.send(message)?;
+            self.send(&traffic.message)?;
             if !self.receive(buffer)? {
                 break;
             }
@@ -139,7 +159,7 @@ impl Connection {
             if now >= end {
                 return Ok(1);
             }
-            self.begin(now, message)?;
+            self.begin(now, traffic)?;
             if REPORTS_EACH_ARRIVAL {
                 break;
             }
@@ -151,7 +171,7 @@ impl Connection {
         while self.unsent > 0 {
             match self.stream.write(&message[message.len() - self.unsent..]) {
                 Ok(count) => self.unsent -= count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if is_early(&error) => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             }
@@ -165,13 +185,18 @@ impl Connection {
             match self.stream.read(&mut buffer[..self.unread]) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.unread -= count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if is_early(&error) => return Ok(false),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             }
         }
         Ok(true)
     }
+}
+
+/// Whether it is to be tried again later. Of a connection that is being made some systems say that it is not connected.
+fn is_early(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected)
 }
 
 /// Connects and takes one message there and back. One connection after the other: so no listener's backlog overflows,

@@ -240,24 +240,22 @@ impl Shared {
         }
     }
 
-    /// Puts each event into the inbox of its user, and tells those who wait. The events of a user that is gone are nobody's.
+    /// Puts the events into the inboxes of their users, and tells those who wait. The events of a user that is gone are nobody's.
     fn route(&self, selector: &mut Selector) {
-        let users = lock(&self.users);
-        let mut told: Vec<u32> = Vec::new();
-        let taken = selector.take(|token, flags| {
-            let id = (token as u64 >> 32) as u32;
-            if let Some(user) = users.get(&id) {
-                if user.inbox.add(token as u32, flags) {
-                    told.push(id);
-                }
-            }
-        });
-        if taken.is_err() {
+        let mut events: Vec<(u64, Flags)> = Vec::new();
+        if selector.take(|token, flags| events.push((token as u64, flags))).is_err() {
             // The poll is broken, and trying again at once would only burn the processor.
             self.pass(ROUTING, STOPPED);
         }
-        for user in told.iter().filter_map(|id| users.get(id)) {
-            (user.deliver)();
+        let owner = |&(token, _): &(u64, Flags)| (token >> 32) as u32;
+        // In order, so that each inbox is opened once; a sort that is stable keeps the order of each user's events.
+        events.sort_by_key(owner);
+        let users = lock(&self.users);
+        for theirs in events.chunk_by(|one, next| owner(one) == owner(next)) {
+            let Some(user) = users.get(&owner(&theirs[0])) else { continue };
+            if user.inbox.add(theirs.iter().map(|&(token, flags)| (token as u32, flags))) {
+                (user.deliver)();
+            }
         }
     }
 }
