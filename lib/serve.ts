@@ -4,7 +4,7 @@ import type { Address } from './address.js'
 import { Admission, checkLimits, type Limits } from './admission.js'
 import { Attending, reportOf, type Attendance, type Handler, type Report } from './attending.js'
 import { checkThreads, Crew, type ThreadOptions } from './crew.js'
-import { stateError, typeError } from './errors.js'
+import { stateError, typeError, valueError } from './errors.js'
 import { checkTimeout } from './guard.js'
 import { addr, type Host, type Port } from './lookup.js'
 import { tcp, TcpSocket } from './tcp.js'
@@ -217,6 +217,8 @@ function checkOptions(options: ServeOptions & Partial<ThreadOptions>, handler: u
     listener.assertListening('serve')
   }
   if (path !== undefined && typeof path !== 'string') throw typeError('options.path', 'a string', path)
+  // An empty one would be a name of the system's choice, where it has such names.
+  if (path === '') throw valueError('options.path', 'must not be empty', path)
   if (reusePort !== undefined && typeof reusePort !== 'boolean') throw typeError('options.reusePort', 'a boolean', reusePort)
   if (idleTimeout !== undefined) checkTimeout('options.idleTimeout', idleTimeout)
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw typeError('options.signal', 'an AbortSignal', signal)
