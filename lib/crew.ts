@@ -55,6 +55,8 @@ interface CrewOptions extends ThreadOptions {
   readonly idleTimeout: number
   readonly report: Report
   readonly reports: boolean
+  /** Ends it while it starts. */
+  readonly signal: AbortSignal | undefined
 }
 
 export class Crew implements Attendance {
@@ -70,15 +72,21 @@ export class Crew implements Attendance {
 
   private constructor(private readonly options: CrewOptions) {}
 
-  /** Resolves when each thread has loaded the handler; when one cannot, none is left. */
+  /** Resolves when each thread has loaded the handler; when one cannot, or the signal aborts before, none is left. */
   static async start(options: CrewOptions): Promise<Crew> {
+    const { signal } = options
     const crew = new Crew(options)
+    const abort = (): void => void crew.dispose()
+    signal?.addEventListener('abort', abort, { once: true })
     try {
       await Promise.all(Array.from({ length: options.threads }, () => crew.#hire()))
       return crew
     } catch (error) {
       await crew.dispose()
+      signal?.throwIfAborted()
       throw error
+    } finally {
+      signal?.removeEventListener('abort', abort)
     }
   }
 

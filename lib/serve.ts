@@ -64,6 +64,7 @@ export async function serve(options: ServeOptions & Partial<ThreadOptions>, hand
   const report = reportOf(options.onError)
   const listener = given ?? await listen(options)
   try {
+    signal?.throwIfAborted()
     const attendance = await attendanceOf(options, handler, report)
     const server = new Server(listener, new Admission(options), attendance, handler !== undefined || options.threads !== undefined, report)
     const abort = (): void => void server.close({ grace: 0 })
@@ -190,14 +191,14 @@ async function turnsLater(time: number): Promise<void> {
 }
 
 async function attendanceOf(options: ServeOptions & Partial<ThreadOptions>, handler: Handler | undefined, report: Report): Promise<Attendance> {
-  const { idleTimeout = Infinity, threads, onError } = options
+  const { idleTimeout = Infinity, threads, onError, signal } = options
   if (threads === undefined) return new Attending(handler, idleTimeout, report)
-  return await Crew.start({ ...options as ServeThreadsOptions, idleTimeout, report, reports: onError !== undefined })
+  return await Crew.start({ ...options as ServeThreadsOptions, idleTimeout, report, reports: onError !== undefined, signal })
 }
 
 /** The socket that listens where the options say. */
-async function listen({ path, host, port, backlog, reusePort }: ServeOptions): Promise<TcpSocket> {
-  const [place] = await addr({ host: path === undefined ? host : `unix:${path}`, port, type: 'tcp', flags: { passive: true } })
+async function listen({ path, host, port, backlog, reusePort, signal }: ServeOptions): Promise<TcpSocket> {
+  const [place] = await addr({ host: path === undefined ? host : `unix:${path}`, port, type: 'tcp', flags: { passive: true }, signal })
   const address = place as Address
   const socket = tcp(address.family, undefined, address.family === 'unix' ? { replaceStale: true } : { reusePort })
   try {
