@@ -1,6 +1,6 @@
 /** The threads of a server: who has which connections, and what becomes of those whose thread ends. */
 import { isAbsolute, join } from 'node:path'
-import { setTimeout } from 'node:timers'
+import { clearTimeout, setTimeout } from 'node:timers'
 import { pathToFileURL } from 'node:url'
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
 import type { Attendance, Report } from './attending.js'
@@ -69,6 +69,8 @@ export class Crew implements Attendance {
   #closing = false
   #disposed = false
   #wait = 0
+  /** Those that wait to begin. */
+  readonly #replacements = new Set<NodeJS.Timeout>()
 
   private constructor(private readonly options: CrewOptions) {}
 
@@ -101,6 +103,7 @@ export class Crew implements Attendance {
 
   closing(): void {
     this.#closing = true
+    for (const timer of this.#replacements) clearTimeout(timer)
     // Who waits for a thread now gets none.
     this.#fill()
     for (const member of this.#members) member.port.postMessage('closing')
@@ -145,9 +148,10 @@ export class Crew implements Attendance {
   }
 
   #replace(lived: number): void {
+    if (this.#closing) return
     this.#wait = lived > HEALTHY ? 0 : Math.min(Math.max(this.#wait * 2, FIRST_WAIT), LONGEST_WAIT)
-    setTimeout(async () => {
-      if (this.#closing || this.#disposed) return
+    const timer = setTimeout(async () => {
+      this.#replacements.delete(timer)
       const began = performance.now()
       try {
         await this.#hire()
@@ -157,6 +161,7 @@ export class Crew implements Attendance {
         this.#replace(performance.now() - began)
       }
     }, this.#wait)
+    this.#replacements.add(timer)
   }
 }
 
