@@ -114,11 +114,18 @@ let warned = false
 
 /** Tells of an error where the server's owner has no wish of its own: what a handler throws once, what befalls the server each time. */
 export function warn(error: unknown, socket: TcpSocket | undefined): void {
-  if (socket !== undefined && warned) return
-  if (socket !== undefined) warned = true
-  const what = socket !== undefined
-    ? 'A handler of a server has failed, and its connection is closed. The option onError hears of all of them; this is said once'
-    : 'A server has a problem'
+  if (socket !== undefined) warnOfHandler(error)
+  else emit('A server has a problem', error)
+}
+
+/** Tells of what a handler has thrown, wherever it ran: once. */
+export function warnOfHandler(error: unknown): void {
+  if (warned) return
+  warned = true
+  emit('A handler of a server has failed, and its connection is closed. The option onError hears of all of them; this is said once', error)
+}
+
+function emit(what: string, error: unknown): void {
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
   process.emitWarning(`${what}: ${detail}`, { type: 'SocketServerWarning', code: 'SOCKET2_SERVER' })
 }

@@ -24,14 +24,13 @@ export interface Orders {
   readonly port: MessagePort
   readonly handler: string
   readonly idleTimeout: number
-  /** Whether it sends what handlers throw, rather than warn by itself. */
-  readonly reports: boolean
 }
 
 /** What a thread says. */
 export type News =
   | { readonly ready: true }
   | { readonly failed: Told }
+  /** What a handler has thrown. */
   | { readonly error: Told }
   /** The keys of the connections that have ended. */
   | { readonly ended: readonly string[] }
@@ -54,7 +53,8 @@ const script = join(__dirname, 'thread.mjs')
 interface CrewOptions extends ThreadOptions {
   readonly idleTimeout: number
   readonly report: Report
-  readonly reports: boolean
+  /** As `report`, for what a handler has thrown. */
+  readonly reportHandler: (error: unknown) => void
   /** Ends it while it starts. */
   readonly signal: AbortSignal | undefined
 }
@@ -175,20 +175,18 @@ class Member {
   readonly ready: Promise<void>
   /** Why it has ended. */
   failure: unknown
-  readonly #report: Report
 
-  constructor({ handler, workerData, idleTimeout, report, reports }: CrewOptions) {
-    this.#report = report
+  constructor({ handler, workerData, idleTimeout, reportHandler }: CrewOptions) {
     const { port1, port2 } = new MessageChannel()
     this.port = port1
     this.worker = new Worker(script, { workerData, name: 'socket2 server' })
-    const orders: Orders = { port: port2, handler: hrefOf(handler), idleTimeout, reports }
+    const orders: Orders = { port: port2, handler: hrefOf(handler), idleTimeout }
     this.worker.postMessage(orders, [port2])
     this.worker.once('error', error => (this.failure = error))
     this.ready = new Promise((resolve, reject) => {
       this.port.on('message', (news: News) => {
         if ('ended' in news) for (const key of news.ended) this.#leave(key)
-        else if ('error' in news) this.#report(retold(news.error), undefined)
+        else if ('error' in news) reportHandler(retold(news.error))
         else if ('failed' in news) {
           this.failure = retold(news.failed)
           void this.worker.terminate()

@@ -2,7 +2,7 @@
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import type { Address } from './address.js'
 import { Admission, checkLimits, type Limits } from './admission.js'
-import { Attending, reportOf, type Attendance, type Handler, type Report } from './attending.js'
+import { Attending, reportOf, warnOfHandler, type Attendance, type Handler, type Report } from './attending.js'
 import { checkThreads, Crew, type ThreadOptions } from './crew.js'
 import { stateError, typeError, valueError } from './errors.js'
 import { checkTimeout } from './guard.js'
@@ -193,7 +193,8 @@ async function turnsLater(time: number): Promise<void> {
 async function attendanceOf(options: ServeOptions & Partial<ThreadOptions>, handler: Handler | undefined, report: Report): Promise<Attendance> {
   const { idleTimeout = Infinity, threads, onError, signal } = options
   if (threads === undefined) return new Attending(handler, idleTimeout, report)
-  return await Crew.start({ ...options as ServeThreadsOptions, idleTimeout, report, reports: onError !== undefined, signal })
+  const reportHandler = onError === undefined ? warnOfHandler : (error: unknown): void => report(error, undefined)
+  return await Crew.start({ ...options as ServeThreadsOptions, idleTimeout, report, reportHandler, signal })
 }
 
 /** The socket that listens where the options say. */
