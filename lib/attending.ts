@@ -31,11 +31,14 @@ export interface Attendance {
   dispose(): Promise<void>
 }
 
-/** How much a connection has done when it was looked at, and when that had changed. */
+/** How much a connection had done when it was looked at, and how often that has not changed. */
 interface Activity {
   bytes: number
-  since: number
+  looks: number
 }
+
+/** How often a connection is looked at within the time it may be idle. */
+const LOOKS = 4
 
 export class Attending implements Attendance {
   readonly vacancy = undefined
@@ -51,8 +54,8 @@ export class Attending implements Attendance {
   constructor(private readonly handler: Handler | undefined, private readonly idleTimeout: number, private readonly report: Report) {}
 
   take(socket: TcpSocket, leave: () => void): void {
-    this.#open.set(socket, { bytes: 0, since: performance.now() })
-    if (this.idleTimeout <= LONGEST_TIMER) this.#sweeper ??= setInterval(() => this.#sweep(), Math.ceil(this.idleTimeout / 4)).unref()
+    this.#open.set(socket, { bytes: -1, looks: 0 })
+    if (this.idleTimeout <= LONGEST_TIMER) this.#sweeper ??= setInterval(() => this.#sweep(), Math.ceil(this.idleTimeout / LOOKS)).unref()
     const left = (): void => {
       this.#open.delete(socket)
       leave()
@@ -92,13 +95,12 @@ export class Attending implements Attendance {
     socket.close()
   }
 
-  /** Closes those that have done nothing for too long. */
+  /** Closes those that have done nothing for too long. By looks, not by the clock: while the thread is busy they can do nothing. */
   #sweep(): void {
-    const now = performance.now()
     for (const [socket, activity] of this.#open) {
       const bytes = socket.bytesRead + socket.bytesWritten
-      if (bytes !== activity.bytes) Object.assign(activity, { bytes, since: now })
-      else if (now - activity.since >= this.idleTimeout) this.#close(socket)
+      if (bytes !== activity.bytes) Object.assign(activity, { bytes, looks: 0 })
+      else if (++activity.looks >= LOOKS) this.#close(socket)
     }
     if (this.#open.size > 0) return
     clearInterval(this.#sweeper)
@@ -112,11 +114,18 @@ let warned = false
 
 /** Tells of an error where the server's owner has no wish of its own: what a handler throws once, what befalls the server each time. */
 export function warn(error: unknown, socket: TcpSocket | undefined): void {
-  if (socket !== undefined && warned) return
-  if (socket !== undefined) warned = true
-  const what = socket !== undefined
-    ? 'A handler of a server has failed, and its connection is closed. The option onError hears of all of them; this is said once'
-    : 'A server has a problem'
+  if (socket !== undefined) warnOfHandler(error)
+  else emit('A server has a problem', error)
+}
+
+/** Tells of what a handler has thrown, wherever it ran: once. */
+export function warnOfHandler(error: unknown): void {
+  if (warned) return
+  warned = true
+  emit('A handler of a server has failed, and its connection is closed. The option onError hears of all of them; this is said once', error)
+}
+
+function emit(what: string, error: unknown): void {
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
   process.emitWarning(`${what}: ${detail}`, { type: 'SocketServerWarning', code: 'SOCKET2_SERVER' })
 }

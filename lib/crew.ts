@@ -1,6 +1,6 @@
 /** The threads of a server: who has which connections, and what becomes of those whose thread ends. */
 import { isAbsolute, join } from 'node:path'
-import { setTimeout } from 'node:timers'
+import { clearTimeout, setTimeout } from 'node:timers'
 import { pathToFileURL } from 'node:url'
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
 import type { Attendance, Report } from './attending.js'
@@ -24,14 +24,13 @@ export interface Orders {
   readonly port: MessagePort
   readonly handler: string
   readonly idleTimeout: number
-  /** Whether it sends what handlers throw, rather than warn by itself. */
-  readonly reports: boolean
 }
 
 /** What a thread says. */
 export type News =
   | { readonly ready: true }
   | { readonly failed: Told }
+  /** What a handler has thrown. */
   | { readonly error: Told }
   /** The keys of the connections that have ended. */
   | { readonly ended: readonly string[] }
@@ -54,7 +53,10 @@ const script = join(__dirname, 'thread.mjs')
 interface CrewOptions extends ThreadOptions {
   readonly idleTimeout: number
   readonly report: Report
-  readonly reports: boolean
+  /** As `report`, for what a handler has thrown. */
+  readonly reportHandler: (error: unknown) => void
+  /** Ends it while it starts. */
+  readonly signal: AbortSignal | undefined
 }
 
 export class Crew implements Attendance {
@@ -67,18 +69,26 @@ export class Crew implements Attendance {
   #closing = false
   #disposed = false
   #wait = 0
+  /** Those that wait to begin. */
+  readonly #replacements = new Set<NodeJS.Timeout>()
 
   private constructor(private readonly options: CrewOptions) {}
 
-  /** Resolves when each thread has loaded the handler; when one cannot, none is left. */
+  /** Resolves when each thread has loaded the handler; when one cannot, or the signal aborts before, none is left. */
   static async start(options: CrewOptions): Promise<Crew> {
+    const { signal } = options
     const crew = new Crew(options)
+    const abort = (): void => void crew.dispose()
+    signal?.addEventListener('abort', abort, { once: true })
     try {
       await Promise.all(Array.from({ length: options.threads }, () => crew.#hire()))
       return crew
     } catch (error) {
       await crew.dispose()
+      signal?.throwIfAborted()
       throw error
+    } finally {
+      signal?.removeEventListener('abort', abort)
     }
   }
 
@@ -93,6 +103,7 @@ export class Crew implements Attendance {
 
   closing(): void {
     this.#closing = true
+    for (const timer of this.#replacements) clearTimeout(timer)
     // Who waits for a thread now gets none.
     this.#fill()
     for (const member of this.#members) member.port.postMessage('closing')
@@ -137,9 +148,10 @@ export class Crew implements Attendance {
   }
 
   #replace(lived: number): void {
+    if (this.#closing) return
     this.#wait = lived > HEALTHY ? 0 : Math.min(Math.max(this.#wait * 2, FIRST_WAIT), LONGEST_WAIT)
-    setTimeout(async () => {
-      if (this.#closing || this.#disposed) return
+    const timer = setTimeout(async () => {
+      this.#replacements.delete(timer)
       const began = performance.now()
       try {
         await this.#hire()
@@ -149,6 +161,7 @@ export class Crew implements Attendance {
         this.#replace(performance.now() - began)
       }
     }, this.#wait)
+    this.#replacements.add(timer)
   }
 }
 
@@ -162,20 +175,18 @@ class Member {
   readonly ready: Promise<void>
   /** Why it has ended. */
   failure: unknown
-  readonly #report: Report
 
-  constructor({ handler, workerData, idleTimeout, report, reports }: CrewOptions) {
-    this.#report = report
+  constructor({ handler, workerData, idleTimeout, reportHandler }: CrewOptions) {
     const { port1, port2 } = new MessageChannel()
     this.port = port1
     this.worker = new Worker(script, { workerData, name: 'socket2 server' })
-    const orders: Orders = { port: port2, handler: hrefOf(handler), idleTimeout, reports }
+    const orders: Orders = { port: port2, handler: hrefOf(handler), idleTimeout }
     this.worker.postMessage(orders, [port2])
     this.worker.once('error', error => (this.failure = error))
     this.ready = new Promise((resolve, reject) => {
       this.port.on('message', (news: News) => {
         if ('ended' in news) for (const key of news.ended) this.#leave(key)
-        else if ('error' in news) this.#report(retold(news.error), undefined)
+        else if ('error' in news) reportHandler(retold(news.error))
         else if ('failed' in news) {
           this.failure = retold(news.failed)
           void this.worker.terminate()

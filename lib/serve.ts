@@ -2,9 +2,9 @@
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import type { Address } from './address.js'
 import { Admission, checkLimits, type Limits } from './admission.js'
-import { Attending, reportOf, type Attendance, type Handler, type Report } from './attending.js'
+import { Attending, reportOf, warnOfHandler, type Attendance, type Handler, type Report } from './attending.js'
 import { checkThreads, Crew, type ThreadOptions } from './crew.js'
-import { stateError, typeError } from './errors.js'
+import { stateError, typeError, valueError } from './errors.js'
 import { checkTimeout } from './guard.js'
 import { addr, type Host, type Port } from './lookup.js'
 import { tcp, TcpSocket } from './tcp.js'
@@ -64,6 +64,7 @@ export async function serve(options: ServeOptions & Partial<ThreadOptions>, hand
   const report = reportOf(options.onError)
   const listener = given ?? await listen(options)
   try {
+    signal?.throwIfAborted()
     const attendance = await attendanceOf(options, handler, report)
     const server = new Server(listener, new Admission(options), attendance, handler !== undefined || options.threads !== undefined, report)
     const abort = (): void => void server.close({ grace: 0 })
@@ -190,14 +191,15 @@ async function turnsLater(time: number): Promise<void> {
 }
 
 async function attendanceOf(options: ServeOptions & Partial<ThreadOptions>, handler: Handler | undefined, report: Report): Promise<Attendance> {
-  const { idleTimeout = Infinity, threads, onError } = options
+  const { idleTimeout = Infinity, threads, onError, signal } = options
   if (threads === undefined) return new Attending(handler, idleTimeout, report)
-  return await Crew.start({ ...options as ServeThreadsOptions, idleTimeout, report, reports: onError !== undefined })
+  const reportHandler = onError === undefined ? warnOfHandler : (error: unknown): void => report(error, undefined)
+  return await Crew.start({ ...options as ServeThreadsOptions, idleTimeout, report, reportHandler, signal })
 }
 
 /** The socket that listens where the options say. */
-async function listen({ path, host, port, backlog, reusePort }: ServeOptions): Promise<TcpSocket> {
-  const [place] = await addr({ host: path === undefined ? host : `unix:${path}`, port, type: 'tcp', flags: { passive: true } })
+async function listen({ path, host, port, backlog, reusePort, signal }: ServeOptions): Promise<TcpSocket> {
+  const [place] = await addr({ host: path === undefined ? host : `unix:${path}`, port, type: 'tcp', flags: { passive: true }, signal })
   const address = place as Address
   const socket = tcp(address.family, undefined, address.family === 'unix' ? { replaceStale: true } : { reusePort })
   try {
@@ -217,6 +219,8 @@ function checkOptions(options: ServeOptions & Partial<ThreadOptions>, handler: u
     listener.assertListening('serve')
   }
   if (path !== undefined && typeof path !== 'string') throw typeError('options.path', 'a string', path)
+  // An empty one would be a name of the system's choice, where it has such names.
+  if (path === '') throw valueError('options.path', 'must not be empty', path)
   if (reusePort !== undefined && typeof reusePort !== 'boolean') throw typeError('options.reusePort', 'a boolean', reusePort)
   if (idleTimeout !== undefined) checkTimeout('options.idleTimeout', idleTimeout)
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw typeError('options.signal', 'an AbortSignal', signal)

@@ -12,12 +12,11 @@ export function begin(load: (href: string) => Promise<unknown>): void {
   parentPort?.once('message', (orders: Orders) => void work(orders, load))
 }
 
-async function work({ port, handler, idleTimeout, reports }: Orders, load: (href: string) => Promise<unknown>): Promise<void> {
+async function work({ port, handler, idleTimeout }: Orders, load: (href: string) => Promise<unknown>): Promise<void> {
   const say = (news: News): void => port.postMessage(news)
   let attending: Attending
   try {
-    const report = reports ? (error: unknown): void => say({ error: told(error) }) : warn
-    attending = new Attending(handlerOf(await load(handler), handler), idleTimeout, report)
+    attending = new Attending(handlerOf(await load(handler), handler), idleTimeout, error => say({ error: told(error) }))
   } catch (error) {
     // This thread is ended when that has been heard.
     port.ref()

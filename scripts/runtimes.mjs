@@ -69,6 +69,10 @@ const notBun = [
   {
     spec: 'process', test: 'an exception nobody catches does not strand the loop',
     why: 'a rejection that nobody handles is told to listeners of unhandledRejection only, and is fatal without one'
+  },
+  {
+    spec: 'serve-threads', test: 'the handler is a data: URL',
+    why: 'what follows the last dot of a data: URL is the extension of a file to Bun, which then takes the module for text'
   }
 ]
 
@@ -92,6 +96,14 @@ const notDeno = [
   {
     spec: 'process', test: 'a child process gets none of our descriptors',
     why: 'Deno leaves the channel to its own parent open in its children'
+  },
+  {
+    spec: 'serve-threads', test: 'an import that waits for what never comes ends its thread',
+    why: 'Deno lets a worker wait for ever for an import that nothing can complete'
+  },
+  {
+    spec: 'serve-threads', test: 'a handler that blocks its thread for ever *',
+    why: 'a worker that is terminated while it blocks is never cleaned up by Deno, and its connections stay open'
   },
   {
     spec: 'unix', test: 'a stale path is EADDRINUSE, and with replaceStale it is taken over',
