@@ -179,7 +179,9 @@ class Member {
   constructor({ handler, workerData, idleTimeout, reportHandler }: CrewOptions) {
     const { port1, port2 } = new MessageChannel()
     this.port = port1
-    this.worker = new Worker(script, { workerData, name: 'socket2 server' })
+    // What a program on the command line is must not be said of this file.
+    const execArgv = process.execArgv.filter(argument => !argument.startsWith('--input-type'))
+    this.worker = new Worker(script, { workerData, execArgv, name: 'socket2 server' })
     const orders: Orders = { port: port2, handler: hrefOf(handler), idleTimeout }
     this.worker.postMessage(orders, [port2])
     this.worker.once('error', error => (this.failure = error))
