@@ -74,6 +74,15 @@ travelling('the end of the stream has neither data nor handles, and what was giv
   t.like(await other.recvHandles(), { data: Buffer.alloc(0), handles: [], truncated: false })
 })
 
+travelling('an empty datagram carries handles, too', async t => {
+  const [one, other] = pair('udp')
+  for (const socket of [one, other]) closing(t, socket)
+  t.is(await one.sendHandles('', [one]), 0)
+  const { data, handles } = await other.recvHandles()
+  t.deepEqual([data.length, handles.length], [0, 1])
+  closeSync(handles[0]!)
+})
+
 travelling('a wait for handles times out and is aborted like any other, and loses nothing', async t => {
   const [one, other] = streamPair(t)
   await t.throwsAsync(other.recvHandles(10, { timeout: 1 }), { code: 'ETIMEDOUT', message: /^recvHandles/ })

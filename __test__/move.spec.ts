@@ -224,15 +224,82 @@ test('release ends what waits, and is refused while something that was received 
   await t.throwsAsync(reading, { code: 'ERR_SOCKET_CLOSED' })
 })
 
+test('release is refused, too, while an operation waits for the rest of what it has', async t => {
+  const { client, peer } = await connectedPair(t)
+  const reading = peer.recvExact(6)
+  await client.send('abc')
+  while (peer.bytesRead < 3) await client.send('')
+  t.throws(() => peer.release(), { code: 'ERR_SOCKET_BAD_STATE', message: /3 bytes/ })
+  await client.send('def')
+  t.is(String(await reading), 'abcdef')
+  closing(t, fromFd(peer.release()))
+})
+
+test('a connection that is over when it is taken over still gives what came, and how it ended', async t => {
+  const { client, peer } = await connectedPair(t)
+  await client.send('left')
+  client.shutdown('write')
+  peer.shutdown('write')
+  t.is(await client.recvAll().then(String), '')
+  const taken = closing(t, fromFd(peer.release(), 'tcp'))
+  t.is(String(await taken.recvAll()), 'left')
+  if (wine === 8) return // which takes a reset for an end
+  const other = await connectedPair(t)
+  const reading = other.peer.recv()
+  other.client.reset()
+  await t.throwsAsync(reading)
+  const broken = closing(t, fromFd(other.peer.release(), 'tcp'))
+  t.regex((await t.throwsAsync(broken.recvExact(1)) as { code?: string }).code ?? '', /^(ECONN|ERR_UNEXPECTED_EOF)/)
+})
+
+test('a choice of options for a bind to come goes along', async t => {
+  const name = lacks.exclusiveAddressUse ? 'reuseAddress' : 'exclusiveAddressUse'
+  const moved = closing(t, await attach(tcp('inet', undefined, { [name]: false }).detach()))
+  t.false((await moved.bind('127.0.0.1')).getOption(name))
+  const taken = closing(t, fromFd(tcp().release(), 'tcp'))
+  t.false((await taken.bind('127.0.0.1')).getOption(name), 'what something else has opened is left as it is')
+})
+
+test('a handle carries what is unread and nothing else of the memory that was in', async t => {
+  const { client, peer } = await connectedPair(t)
+  await client.send('abc')
+  await t.throwsAsync(peer.recvExact(10, { timeout: 5 }), { code: 'ETIMEDOUT' })
+  const handle = peer.detach()
+  t.deepEqual([handle.unread?.length, handle.unread?.buffer.byteLength], [3, 3])
+  closing(t, await attach(handle))
+})
+
+test('a handle that was changed on its way is refused, and the socket still there for the right one', async t => {
+  const { peer } = await connectedPair(t)
+  const handle = peer.detach()
+  for (const wrong of [{ type: 'udp' }, { type: 'seqpacket', family: 'unix' }, { family: 'inet6' }]) {
+    await t.throwsAsync(attach({ ...handle, ...wrong } as never), { code: 'ERR_SOCKET_BAD_STATE' })
+  }
+  for (const wrong of [{ peer: { family: 'inet', address: 'bogus', port: 1 } }, { protocol: 'nosuch' }, { sharingChosen: 1 }]) {
+    const { code } = await t.throwsAsync(attach({ ...handle, ...wrong } as never)) as { code?: string }
+    t.regex(code ?? '', /^ERR_INVALID_ARG/)
+  }
+  closing(t, await attach(handle))
+})
+
+test('the descriptor of a detached socket cannot be taken over', async t => {
+  const { peer } = await connectedPair(t)
+  const { fd } = peer
+  const handle = peer.detach()
+  t.throws(() => fromFd(fd), { code: 'ERR_INVALID_ARG_VALUE', message: /of this library/ })
+  closing(t, await attach(handle))
+})
+
 test('what is no socket, or not of the type, is refused and stays as it was', async t => {
   const socket = closing(t, tcp())
-  t.throws(() => fromFd(socket.fd), { code: 'ERR_INVALID_ARG_VALUE', message: /open in this thread/ })
+  t.throws(() => fromFd(socket.fd), { code: 'ERR_INVALID_ARG_VALUE', message: /of this library/ })
   for (const wrong of [-1, 1.5, NaN, 2 ** 53]) t.throws(() => fromFd(wrong), { code: 'ERR_OUT_OF_RANGE' })
   t.throws(() => fromFd('3' as never), { code: 'ERR_INVALID_ARG_TYPE' })
   t.throws(() => fromFd(2 ** 30), { code: process.platform === 'win32' ? 'ENOTSOCK' : 'EBADF' })
   t.throws(() => fromFd(socket.fd, 'pipe' as never), { code: 'ERR_INVALID_ARG_VALUE' })
   const fd = udp().release()
   t.throws(() => fromFd(fd, 'tcp'), { code: 'ERR_INVALID_ARG_VALUE', message: /'tcp'.*'udp'/ })
+  t.throws(() => fromFd(fd, 'raw'), { code: 'ERR_INVALID_ARG_VALUE' })
   closing(t, fromFd(fd, 'udp'))
 })
 

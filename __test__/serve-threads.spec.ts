@@ -1,11 +1,12 @@
 /** Servers of many threads. What holds for all servers is in serve.spec.ts. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { loop, serve, type Server, type ServeThreadsOptions, type TcpSocket } from 'socket2'
+import { loop, serve, tcp, type Server, type ServeThreadsOptions, type TcpSocket } from 'socket2'
 import { ask, gone, serving, until, visit } from './_serve.js'
-import { child } from './_util.js'
+import { child, closing } from './_util.js'
 
 const handler = new URL('_child/handler.js', import.meta.url)
 
@@ -44,6 +45,49 @@ test('the threads have the workerData they are given', async t => {
   const server = await threaded(t, { workerData: { of: 'ours' } })
   t.is(await ask(await visit(t, server), 'data'), '{"of":"ours"}')
   t.is(await threaded(t, { workerData: () => {} }).catch((error: Error) => error.name), 'DataCloneError')
+})
+
+test('the threads have what else new Worker takes', async t => {
+  const server = await threaded(t, { env: { OURS: 'too' }, argv: ['more'], resourceLimits: { maxOldGenerationSizeMb: 50 } })
+  t.is(await ask(await visit(t, server), 'environment'), '["too",["more"],50]')
+})
+
+test('what is thrown may be anything, and does not end its thread', async t => {
+  const errors: unknown[] = []
+  const server = await threaded(t, { threads: 1, onError: error => errors.push(error) })
+  const [stays] = await visitors(t, server, 1)
+  for (const odd of ['nothing', 'odd']) {
+    const client = await visit(t, server)
+    await client.send(odd)
+    t.is(await gone(client), '')
+  }
+  await until(() => errors.length === 2)
+  t.true(errors.every(error => error instanceof Error))
+  t.is(await ask(stays!.client, 'still'), 'still')
+})
+
+test('threads start also where Node was given options of V8', async t => {
+  const { code, stdout, stderr } = await child(t, 'served', ['flags', '2'], ['--max-old-space-size=500', '--stack-size=900'])
+  t.deepEqual([stderr, code, stdout], ['', 0, 'served\n'])
+})
+
+test('a connection that someone closes before its thread gets it concerns no other', async t => {
+  const unwanted = new Set<string>()
+  const refuse = (message: unknown): void => {
+    const { socket } = message as { socket: TcpSocket }
+    if (unwanted.has(String(socket.remoteAddress))) socket.close()
+  }
+  subscribe('socket2:accept', refuse)
+  t.teardown(() => unsubscribe('socket2:accept', refuse))
+  const server = await threaded(t, { threads: 1 })
+  for (let i = 0; i < 5; i++) {
+    const client = await closing(t, tcp()).bind('127.0.0.1')
+    unwanted.add(String(client.localAddress))
+    await client.connect(server.address)
+    await gone(client)
+  }
+  t.is(await ask(await visit(t, server), 'others'), 'others')
+  t.is(server.connections, 1)
 })
 
 test('a connection on which nothing happens for idleTimeout is closed by its thread', async t => {

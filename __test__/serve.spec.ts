@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import { attach, fromFd, serve, Server, tcp, type Handler, type HandlerContext, type TcpSocket } from 'socket2'
 import { ask, gone, serving, until, visit } from './_serve.js'
-import { child, closing, freshPath, lacks, listener, loopback, unless } from './_util.js'
+import { child, closing, freshPath, lacks, listener, loopback, rounds, streams, unless } from './_util.js'
 
 const echo: Handler = async (socket) => {
   for await (const data of socket) await socket.send(data)
@@ -488,4 +488,73 @@ test('close refuses what is no time, and does nothing', async t => {
   for (const wrong of [null, 5, { grace: '5' }]) await t.throwsAsync(server.close(wrong as never), { code: 'ERR_INVALID_ARG_TYPE' })
   for (const grace of [-1, NaN]) await t.throwsAsync(server.close({ grace }), { code: 'ERR_OUT_OF_RANGE' })
   t.is(await ask(await visit(t, server), 'x'), 'x')
+})
+
+test('a connection that was being accepted while the server closed is closed, too', async t => {
+  for (let i = 0; i < rounds(100); i++) {
+    const server = await serving(t, {}, never)
+    const [one, other] = await streams(t)
+    // Both become ready in one turn, and this one is told of first, or last.
+    const closed = other.recv().then(() => server.close({ grace: 0 }))
+    const client = closing(t, tcp())
+    const connecting = client.connect(server.address)
+    await one.send('now')
+    await closed
+    t.is(server.connections, 0)
+    if (await connecting.then(() => true, () => false)) await gone(client)
+    for (const socket of [one, other, client]) socket.close()
+  }
+})
+
+test('a signal ends a server that is being closed with grace', async t => {
+  const controller = new AbortController()
+  const server = await serving(t, { signal: controller.signal }, never)
+  const client = await visit(t, server)
+  await client.recv()
+  const closed = server.close()
+  controller.abort()
+  await closed
+  t.is(await gone(client), '')
+  t.is(getEventListeners(controller.signal, 'abort').length, 0)
+})
+
+test('closing or detaching the listener is the beginning of the end', async t => {
+  for (const end of [(server: Server) => server.listener.close(), (server: Server) => closing(t, server.listener).detach()]) {
+    const server = await serving(t, {}, async (socket, { signal }) => {
+      await socket.send('welcome')
+      await once(signal, 'abort')
+    })
+    const client = await visit(t, server)
+    await client.recv()
+    const handle = end(server)
+    t.is(await gone(client), '')
+    await server.close()
+    if (handle !== undefined) closing(t, await attach(handle))
+  }
+})
+
+test('what is thrown may be anything', async t => {
+  const errors: unknown[] = []
+  const server = await serving(t, { onError: error => errors.push(error) }, () => {
+    throw Object.create(null)
+  })
+  t.is(await gone(await visit(t, server)), '')
+  t.is(errors.length, 1)
+  const { code, stderr } = await child(t, 'served', ['odd'])
+  t.is(code, 0)
+  t.regex(stderr, /SOCKET2_SERVER/)
+})
+
+test('a block list that fails, and a subscriber that closes a connection, stop nothing and leave no count behind', async t => {
+  const errors: unknown[] = []
+  const faulty = { check: (): boolean => { throw new Error('no list') } } as unknown as BlockList
+  const server = await serving(t, { blockList: faulty, onError: error => errors.push(error) }, echo)
+  t.is(await gone(await visit(t, server)), '')
+  t.is(await gone(await visit(t, server)), '')
+  t.deepEqual([errors.length, server.connections], [2, 0])
+})
+
+test('connections of an iterated server that are forgotten are not held by it', async t => {
+  const { code, stdout } = await child(t, 'served', ['forgotten'], ['--expose-gc'])
+  t.deepEqual([code, stdout], [0, 'collected\n'])
 })

@@ -2,6 +2,7 @@
 import { clearInterval, setInterval } from 'node:timers'
 import { SocketError, typeError } from './errors.js'
 import type { TcpSocket } from './tcp.js'
+import { told } from './told.js'
 
 /** What a handler is told besides its connection. */
 export interface HandlerContext {
@@ -33,6 +34,8 @@ export interface Attendance {
 
 /** How much a connection had done when it was looked at, and how often that has not changed. */
 interface Activity {
+  /** Not the socket itself: one that its user forgets is closed, as any other. */
+  readonly socket: WeakRef<TcpSocket>
   bytes: number
   looks: number
 }
@@ -43,7 +46,7 @@ const LOOKS = 4
 export class Attending implements Attendance {
   readonly vacancy = undefined
   readonly patience = 0
-  readonly #open = new Map<TcpSocket, Activity>()
+  readonly #open = new Set<Activity>()
   /** Closed by the server, whatever the handler makes of that. */
   readonly #cut = new WeakSet<TcpSocket>()
   readonly #closing = new AbortController()
@@ -54,10 +57,11 @@ export class Attending implements Attendance {
   constructor(private readonly handler: Handler | undefined, private readonly idleTimeout: number, private readonly report: Report) {}
 
   take(socket: TcpSocket, leave: () => void): void {
-    this.#open.set(socket, { bytes: -1, looks: 0 })
+    const activity = { socket: new WeakRef(socket), bytes: -1, looks: 0 }
+    this.#open.add(activity)
     if (this.idleTimeout <= LONGEST_TIMER) this.#sweeper ??= setInterval(() => this.#sweep(), Math.ceil(this.idleTimeout / LOOKS)).unref()
     const left = (): void => {
-      this.#open.delete(socket)
+      this.#open.delete(activity)
       leave()
     }
     if (this.handler === undefined) socket.onceEnded(left)
@@ -69,7 +73,7 @@ export class Attending implements Attendance {
   }
 
   end(): void {
-    for (const socket of this.#open.keys()) this.#close(socket)
+    for (const { socket } of this.#open) this.#close(socket.deref())
   }
 
   dispose(): Promise<void> {
@@ -90,14 +94,17 @@ export class Attending implements Attendance {
     }
   }
 
-  #close(socket: TcpSocket): void {
+  #close(socket: TcpSocket | undefined): void {
+    if (socket === undefined) return
     this.#cut.add(socket)
     socket.close()
   }
 
   /** Closes those that have done nothing for too long. By looks, not by the clock: while the thread is busy they can do nothing. */
   #sweep(): void {
-    for (const [socket, activity] of this.#open) {
+    for (const activity of this.#open) {
+      const socket = activity.socket.deref()
+      if (socket === undefined) continue
       const bytes = socket.bytesRead + socket.bytesWritten
       if (bytes !== activity.bytes) Object.assign(activity, { bytes, looks: 0 })
       else if (++activity.looks >= LOOKS) this.#close(socket)
@@ -126,8 +133,8 @@ export function warnOfHandler(error: unknown): void {
 }
 
 function emit(what: string, error: unknown): void {
-  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  process.emitWarning(`${what}: ${detail}`, { type: 'SocketServerWarning', code: 'SOCKET2_SERVER' })
+  const { message, stack = message } = told(error)
+  process.emitWarning(`${what}: ${stack}`, { type: 'SocketServerWarning', code: 'SOCKET2_SERVER' })
 }
 
 /** The report to be used. */

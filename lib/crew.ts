@@ -2,21 +2,20 @@
 import { isAbsolute, join } from 'node:path'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { pathToFileURL } from 'node:url'
-import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
+import { MessageChannel, Worker, type MessagePort, type WorkerOptions } from 'node:worker_threads'
 import type { Attendance, Report } from './attending.js'
 import { SocketError, typeError, valueError } from './errors.js'
 import { discard } from './move.js'
+import { retold, type Told } from './told.js'
 import type { TcpSocket } from './tcp.js'
 import { checkInteger } from './validate.js'
 
-/** A server on many threads. */
-export interface ThreadOptions {
+/** A server on many threads, and what `new Worker` of `node:worker_threads` is told for each of them. */
+export interface ThreadOptions extends Pick<WorkerOptions, 'workerData' | 'env' | 'argv' | 'execArgv' | 'resourceLimits'> {
   /** How many threads; `os.availableParallelism()` is one for each core. */
   threads: number
   /** The module whose default export is the handler: `new URL('./handler.js', import.meta.url)`, or an absolute path. */
   handler: URL | string
-  /** What `workerData` of `node:worker_threads` is in the handler's module. */
-  workerData?: unknown
 }
 
 /** What a thread is told when it begins. */
@@ -34,14 +33,6 @@ export type News =
   | { readonly error: Told }
   /** The keys of the connections that have ended. */
   | { readonly ended: readonly string[] }
-
-/** An error on its way to another thread. */
-export interface Told {
-  readonly name: string
-  readonly message: string
-  readonly stack: string | undefined
-  readonly code: unknown
-}
 
 /** A thread that has lived so long, in ms, is replaced at once; the others wait, longer each time. */
 const HEALTHY = 1000
@@ -176,12 +167,11 @@ class Member {
   /** Why it has ended. */
   failure: unknown
 
-  constructor({ handler, workerData, idleTimeout, reportHandler }: CrewOptions) {
+  constructor(options: CrewOptions) {
+    const { handler, idleTimeout, reportHandler } = options
     const { port1, port2 } = new MessageChannel()
     this.port = port1
-    // What a program on the command line is must not be said of this file.
-    const execArgv = process.execArgv.filter(argument => !argument.startsWith('--input-type'))
-    this.worker = new Worker(script, { workerData, execArgv, name: 'socket2 server' })
+    this.worker = new Worker(script, { name: 'socket2 server', ...workerOptions(options) })
     const orders: Orders = { port: port2, handler: hrefOf(handler), idleTimeout }
     this.worker.postMessage(orders, [port2])
     this.worker.once('error', error => (this.failure = error))
@@ -240,6 +230,18 @@ class Member {
   }
 }
 
+/** What of the options is for `new Worker`. */
+function workerOptions({ workerData, env, argv, execArgv, resourceLimits }: ThreadOptions): WorkerOptions {
+  const options = Object.entries({ workerData, env, argv, execArgv, resourceLimits }).filter(([, value]) => value !== undefined)
+  const inherited = execArgv === undefined && process.execArgv.some(isInputType)
+  // What the program on the command line is must not be said of this file. Else they are inherited, which takes more than can be given.
+  return Object.fromEntries([...options, ...inherited ? [['execArgv', process.execArgv.filter(argument => !isInputType(argument))]] : []]) as WorkerOptions
+}
+
+function isInputType(argument: string): boolean {
+  return argument.startsWith('--input-type')
+}
+
 /** Checks the options for threads; throws what is wrong with them. */
 export function checkThreads({ threads, handler }: Partial<ThreadOptions>): void {
   checkInteger('options.threads', threads, 1, MOST_THREADS)
@@ -255,19 +257,4 @@ function hrefOf(handler: URL | string): string {
   // What a relative path is relative to, nobody could tell.
   if (!isAbsolute(handler)) throw valueError('options.handler', 'must be a URL or an absolute path', handler)
   return pathToFileURL(handler).href
-}
-
-/** An error as it can be sent. */
-export function told(error: unknown): Told {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error), stack: undefined, code: undefined }
-  const { name, message, stack } = error
-  const { code } = error as { code?: unknown }
-  return { name, message, stack, code: typeof code === 'string' || typeof code === 'number' ? code : undefined }
-}
-
-function retold({ name, message, stack, code }: Told): Error {
-  const error = new Error(message)
-  Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true })
-  if (stack !== undefined) error.stack = stack
-  return code === undefined ? error : Object.assign(error, { code })
 }

@@ -51,7 +51,8 @@ export class SendHandles extends Send {
   override attempt(): boolean {
     const closed = this.#sent ? undefined : this.handles.find(handle => handle instanceof Socket && handle.closed)
     if (closed !== undefined) return this.fail(() => valueError('handles', 'has a socket that was closed while the operation waited', closed))
-    return super.attempt()
+    // An empty datagram carries them, too.
+    return this.total === 0 ? this.step(this.write()) : super.attempt()
   }
 
   protected override write(): number {

@@ -71,6 +71,13 @@ export class Link {
     all.add(ahead)
   }
 
+  /** How many bytes were received but not given out, those included that operations have which wait for more. */
+  countUnread(): number {
+    let count = this.allUnread()?.length ?? 0
+    for (const operation of this.reading.waiters()) count += operation.held
+    return count
+  }
+
   /** All that was received but not given out, in its order. What readers have read ahead came before what was given back since. */
   allUnread(): Uint8Array | null {
     const parts: Uint8Array[] = [...this.ahead ?? []].filter(ahead => ahead.length > 0).map(ahead => ahead.rest())

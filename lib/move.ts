@@ -1,8 +1,8 @@
 /** Sockets that come from elsewhere: from another thread of this process, from other code, from the system. */
-import { familyOf, type SocketType } from './address.js'
+import { Address, familyNumber, familyOf, type SocketType } from './address.js'
 import { SocketError, systemError, typeError, valueError } from './errors.js'
 import { checkTimeout } from './guard.js'
-import { PROTOCOLS, typeOf } from './kinds.js'
+import { protocolNumber, PROTOCOLS, typeNumber, typeOf } from './kinds.js'
 import { birthHere } from './leak.js'
 import { isSocketType, made, type SocketOf } from './made.js'
 import { native } from './native.js'
@@ -18,7 +18,9 @@ import { checkFamily, checkInteger, isBytes } from './validate.js'
 export async function attach<Type extends SocketType>(handle: SocketHandle<Type>): Promise<SocketOf[Type]> {
   checkHandle(handle)
   const { key, type, family, protocol, standing } = handle
-  const place = native.attach(Buffer.from(key, 'hex'))
+  const peer = handle.peer && Address.from(handle.peer)
+  if (protocol !== undefined) protocolNumber(protocol)
+  const place = native.attach(Buffer.from(key, 'hex'), familyNumber(family), typeNumber(type))
   if (place < 0) {
     if (native.errorName(place) !== 'EBADF') throw systemError(place, 'attach')
     throw new SocketError('attach: no socket of this process waits under this handle: it was attached before, or detached in another process or run', {
@@ -26,14 +28,13 @@ export async function attach<Type extends SocketType>(handle: SocketHandle<Type>
     })
   }
   const socket = made({ type, family, protocol, standing, handle: place, birth: 'by attach()' })
-  socket.resume(handle)
+  socket.resume(handle, peer)
   return socket
 }
 
 /** Closes the detached socket of this key, if nobody has attached it. */
 export function discard(key: string): void {
-  const handle = native.attach(Buffer.from(key, 'hex'))
-  if (handle >= 0) native.close(handle, 0)
+  native.discard(Buffer.from(key, 'hex'))
 }
 
 const KEY = /^[0-9a-f]{32}$/
@@ -42,19 +43,20 @@ const STANDINGS: readonly unknown[] = ['idle', 'connected', 'listening']
 /** Checks what came as a handle: it may have been through anything. */
 function checkHandle(handle: unknown): asserts handle is SocketHandle {
   if (typeof handle !== 'object' || handle === null) throw typeError('handle', 'what detach() has made', handle)
-  const { key, type, family, standing, timeout, unread, broken, bytesRead, bytesWritten } = handle as Partial<SocketHandle>
+  const { key, type, family, standing, timeout, unread, broken, bytesRead, bytesWritten, sharingChosen, replaceStale } = handle as Partial<SocketHandle>
   if (typeof key !== 'string' || !KEY.test(key)) throw valueError('handle.key', 'must be of a handle that detach() has made', key)
   if (!isSocketType(type)) throw valueError('handle.type', 'must be a type of sockets', type)
   checkFamily(family)
   if (!STANDINGS.includes(standing)) throw valueError('handle.standing', `must be one of ${STANDINGS.join(', ')}`, standing)
   checkTimeout('handle.timeout', timeout)
   if (unread !== null && !(isBytes(unread) && unread.length > 0)) throw typeError('handle.unread', 'null or a Uint8Array', unread)
+  if (typeof sharingChosen !== 'boolean' || typeof replaceStale !== 'boolean') throw typeError('handle', 'what detach() has made', handle)
   checkInteger('handle.broken', broken, -0x7fff_ffff, 0)
   checkInteger('handle.bytesRead', bytesRead, 0, Number.MAX_SAFE_INTEGER)
   checkInteger('handle.bytesWritten', bytesWritten, 0, Number.MAX_SAFE_INTEGER)
 }
 
-const standingSpace = new Int32Array(5)
+const standingSpace = new Int32Array(6)
 
 /**
  * Takes over a descriptor (on Windows a SOCKET) that something else has opened: systemd, `recvHandles`, an addon. From now on it is
@@ -62,7 +64,7 @@ const standingSpace = new Int32Array(5)
  * listens and whether it has a peer is asked of the system; `type` says what it has to be.
  *
  * Errors, thrown: `EBADF`, `ENOTSOCK`, `EAFNOSUPPORT` and `ESOCKTNOSUPPORT` (a socket of a kind that is not among ours),
- * `ERR_INVALID_ARG_VALUE` (of another type; of a socket that is open already), `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`. The
+ * `ERR_INVALID_ARG_VALUE` (of another type; of a socket of this library, whichever thread has it), `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`. The
  * descriptor then is as before.
  */
 export function fromFd(fd: number): SocketOf[SocketType]
@@ -70,23 +72,19 @@ export function fromFd<Type extends SocketType>(fd: number, type: Type): SocketO
 export function fromFd(fd: number, type?: SocketType): SocketOf[SocketType] {
   checkInteger('fd', fd, 0, Number.MAX_SAFE_INTEGER)
   if (type !== undefined && !isSocketType(type)) throw valueError('type', "must be 'tcp', 'udp', 'raw' or 'seqpacket'", type)
-  const handle = native.adopt(fd, standingSpace)
+  const handle = native.adopt(fd, typeNumber(type), standingSpace)
+  const [family = 0, kind = 0, protocol = 0, listening, connected, broken = 0] = standingSpace
   if (handle < 0) {
     const error = systemError(handle, 'fromFd')
-    throw error.code === 'EEXIST' ? valueError('fd', 'is that of a socket that is open in this thread', fd) : error
-  }
-  const [family = 0, kind = 0, protocol = 0, listening, connected] = standingSpace
-  const found = typeOf(kind)
-  if (type !== undefined && found !== type) {
-    native.release(handle)
-    throw valueError('fd', `must be that of a socket of type '${type}', and this is one of type '${found}'`, fd)
+    if (error.code === 'EEXIST') throw valueError('fd', 'is that of a socket of this library', fd)
+    throw error.code === 'EPROTOTYPE' ? valueError('fd', `must be that of a socket of type '${type}', and this is one of type '${typeOf(kind)}'`, fd) : error
   }
   return made({
-    type: found,
+    type: typeOf(kind),
     family: familyOf(family),
     protocol: protocol === 0 ? undefined : (PROTOCOLS[protocol] ?? protocol),
     standing: listening === 1 ? 'listening' : connected === 1 ? 'connected' : 'idle',
     handle,
     birth: birthHere(fromFd)
-  })
+  }).adopted(broken)
 }

@@ -80,12 +80,17 @@ export interface Native {
   detach(handle: Handle, key: Uint8Array): number
   /** Whom the keys of the sockets detached so far are for has been told. Until then they are closed soon after the end of this thread. */
   told(): number
-  /** The socket of that key, from now on this thread's. */
-  attach(key: Uint8Array): Handle
+  /** The socket of that key, from now on this thread's, if it is of this family and type. */
+  attach(key: Uint8Array, family: number, type: number): Handle
+  /** Closes the detached socket of that key, if nobody has attached it. */
+  discard(key: Uint8Array): number
   /** How many detached sockets of this process nobody has attached. */
   detached(): number
-  /** Takes a descriptor over; `standing`: its family and type, its protocol, 1 if it listens, 1 if it has a peer. */
-  adopt(fd: number, standing: Int32Array): Handle
+  /**
+   * Takes a descriptor over that is of this type (0: of any); `standing`: its family and type, its protocol, 1 if it listens, 1 if it
+   * has or had a peer, the number of the error that has ended that.
+   */
+  adopt(fd: number, type: number, standing: Int32Array): Handle
   /** Closes the handle but not the descriptor, which it returns. */
   release(handle: Handle): number
   /** No child process gets this descriptor. */

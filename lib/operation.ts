@@ -42,6 +42,11 @@ export abstract class Operation<T = unknown> {
    */
   abstract attempt(): boolean
 
+  /** How many bytes it has taken, and would give back if it ended now. */
+  get held(): number {
+    return 0
+  }
+
   /** Gives back what it has taken; called once, when it ends badly. */
   release(): void {}
 

@@ -141,6 +141,10 @@ export class ReceiveExact extends Receiving<number> {
     return this.#done === this.#wanted && this.succeed(this.#wanted)
   }
 
+  override get held(): number {
+    return this.#done
+  }
+
   override release(): void {
     // What came into memory that is gone meanwhile went with it.
     if (this.#done > 0 && this.into.length >= this.#done) giveBack(this.link, this.into.subarray(0, this.#done))
@@ -169,6 +173,10 @@ export class ReceiveExactNew extends Receiving<Buffer> {
     return this.#done === this.wanted && this.succeed(joined(this.#chunks))
   }
 
+  override get held(): number {
+    return this.#done
+  }
+
   override release(): void {
     giveBack(this.link, joined(this.#chunks))
   }
@@ -195,6 +203,10 @@ export class ReceiveAll extends Receiving<Buffer> {
     this.#done += data.length
     if (this.#done <= this.limit) return false
     return this.fail(() => rangeError('stream length', `at most the limit of ${this.limit} bytes`, this.#done))
+  }
+
+  override get held(): number {
+    return this.#done
   }
 
   override release(): void {

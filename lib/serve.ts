@@ -4,7 +4,7 @@ import type { Address } from './address.js'
 import { Admission, checkLimits, type Limits } from './admission.js'
 import { Attending, reportOf, warnOfHandler, type Attendance, type Handler, type Report } from './attending.js'
 import { checkThreads, Crew, type ThreadOptions } from './crew.js'
-import { stateError, typeError, valueError } from './errors.js'
+import { rangeError, stateError, typeError, valueError } from './errors.js'
 import { checkTimeout } from './guard.js'
 import { addr, type Host, type Port } from './lookup.js'
 import { tcp, TcpSocket } from './tcp.js'
@@ -66,13 +66,10 @@ export async function serve(options: ServeOptions & Partial<ThreadOptions>, hand
   try {
     signal?.throwIfAborted()
     const attendance = await attendanceOf(options, handler, report)
-    const server = new Server(listener, new Admission(options), attendance, handler !== undefined || options.threads !== undefined, report)
-    const abort = (): void => void server.close({ grace: 0 })
-    if (signal?.aborted) abort()
+    if (signal?.aborted) await attendance.dispose()
     signal?.throwIfAborted()
-    signal?.addEventListener('abort', abort, { once: true })
-    listener.onceEnded(() => signal?.removeEventListener('abort', abort))
-    return server
+    const handled = handler !== undefined || options.threads !== undefined
+    return new Server(listener, new Admission(options), attendance, handled, report, signal)
   } catch (error) {
     if (given === undefined) listener.close()
     throw error
@@ -81,24 +78,32 @@ export async function serve(options: ServeOptions & Partial<ThreadOptions>, hand
 
 /** A server that `serve` has made. */
 export class Server {
-  /** The socket that listens. It stays the server's: look at it, `unref` it, send it to another process. */
+  /**
+   * The socket that listens. It stays the server's: look at it, `unref` it, send it to another process. When it is closed, detached or
+   * released the server begins to close. A unix path goes with who closes it: `release` leaves it to a process that has it, too.
+   */
   readonly listener: TcpSocket
   /** Where it listens; known also once it is closed. */
   readonly address: Address
   readonly #admission: Admission
   readonly #attendance: Attendance
   readonly #report: Report
+  readonly #signal: AbortSignal | undefined
+  readonly #abort = (): void => void this.close({ grace: 0 })
   #taken: boolean
   #closed: Promise<void> | undefined
   #cut: (() => void) | undefined
 
   /** @internal */
-  constructor(listener: TcpSocket, admission: Admission, attendance: Attendance, handled: boolean, report: Report) {
+  constructor(listener: TcpSocket, admission: Admission, attendance: Attendance, handled: boolean, report: Report, signal: AbortSignal | undefined) {
     this.listener = listener
     this.address = listener.localAddress as Address
     this.#admission = admission
     this.#attendance = attendance
     this.#report = report
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#abort, { once: true })
+    listener.onceEnded(() => void this.close())
     this.#taken = handled
     if (handled) void this.#serve()
   }
@@ -119,6 +124,7 @@ export class Server {
     const { grace = Infinity } = options
     checkTimeout('options.grace', grace)
     this.#closed ??= this.#close()
+    this.listener.close()
     const timer = grace <= LONGEST_TIMER && grace > 0 ? setTimeout(() => this.#cut?.(), grace) : undefined
     if (grace === 0) this.#cut?.()
     try {
@@ -159,19 +165,30 @@ export class Server {
 
   /** Accepts, and hands over whom it lets in. */
   async *#admitted(): AsyncGenerator<TcpSocket, void, undefined> {
-    const [admission, attendance] = [this.#admission, this.#attendance]
     for await (const socket of this.listener.connections()) {
-      const leave = admission.admit(socket)
-      if (leave === undefined) continue
-      if (attendance.vacancy !== undefined) await attendance.vacancy
-      attendance.take(socket, leave)
-      yield socket
+      if (this.#attendance.vacancy !== undefined) await this.#attendance.vacancy
+      if (this.#enter(socket)) yield socket
     }
+  }
+
+  /** Whether a connection has been let in and taken. What is wrong with one concerns no other. */
+  #enter(socket: TcpSocket): boolean {
+    let leave: (() => void) | undefined
+    try {
+      // It may have been accepted before the server began to close, and someone may have closed it since.
+      if (this.#closed === undefined && !socket.closed) leave = this.#admission.admit(socket)
+      if (leave !== undefined) this.#attendance.take(socket, leave)
+    } catch (error) {
+      leave?.()
+      leave = undefined
+      this.#report(error, socket)
+    }
+    if (leave === undefined) socket.close()
+    return leave !== undefined
   }
 
   async #close(): Promise<void> {
     const cut = new Promise<boolean>(resolve => (this.#cut = () => resolve(true)))
-    this.listener.close()
     const [admission, attendance] = [this.#admission, this.#attendance]
     attendance.closing()
     if (await Promise.race([cut, admission.empty()])) {
@@ -179,6 +196,7 @@ export class Server {
       await Promise.race([admission.empty(), turnsLater(attendance.patience)])
     }
     await attendance.dispose()
+    this.#signal?.removeEventListener('abort', this.#abort)
   }
 }
 
@@ -223,6 +241,7 @@ function checkOptions(options: ServeOptions & Partial<ThreadOptions>, handler: u
   if (path === '') throw valueError('options.path', 'must not be empty', path)
   if (reusePort !== undefined && typeof reusePort !== 'boolean') throw typeError('options.reusePort', 'a boolean', reusePort)
   if (idleTimeout !== undefined) checkTimeout('options.idleTimeout', idleTimeout)
+  if (idleTimeout === 0) throw rangeError('options.idleTimeout', 'more than 0 milliseconds; Infinity, or leaving it out, switches it off', idleTimeout)
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw typeError('options.signal', 'an AbortSignal', signal)
   if (threads !== undefined) checkThreads(options)
   else if (options.handler !== undefined) throw typeError('options.threads', 'a number, where the handler is a module', threads)

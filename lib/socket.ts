@@ -30,12 +30,15 @@ export interface SocketHandle<Type extends SocketType = SocketType> {
   /** Its peer, where the system does not know it any more. */
   readonly peer: AddressFields | undefined
   readonly timeout: number
-  /** What was received but not given out. */
+  /** What was received but not given out, in memory of its own. */
   readonly unread: Uint8Array | null
   /** What has broken the connection, as an error number; 0: nothing. */
   readonly broken: number
   readonly bytesRead: number
   readonly bytesWritten: number
+  /** What its options say of a `bind` to come. */
+  readonly sharingChosen: boolean
+  readonly replaceStale: boolean
 }
 
 const keySpace = Buffer.alloc(16)
@@ -226,9 +229,13 @@ export abstract class Socket {
       telling = true
       queueMicrotask(told)
     }
+    const unread = link.allUnread()
     return {
-      key: keySpace.toString('hex'), type, family, protocol, standing, peer, timeout, unread: link.allUnread(), broken: link.broken,
-      bytesRead: link.reading.bytes, bytesWritten: link.writing.bytes
+      key: keySpace.toString('hex'), type, family, protocol, standing, peer, timeout,
+      // Of a view the whole memory would be cloned, with whatever else is in it.
+      unread: unread && new Uint8Array(unread),
+      broken: link.broken, bytesRead: link.reading.bytes, bytesWritten: link.writing.bytes,
+      sharingChosen: this.#sharingChosen, replaceStale: this.#replaceStale
     }
   }
 
@@ -243,7 +250,7 @@ export abstract class Socket {
   release(): number {
     this.assertOpen('release')
     this.standing('release')
-    const unread = this.link.allUnread()?.length ?? 0
+    const unread = this.link.countUnread()
     if (unread > 0) throw stateError('release', `holding ${unread} bytes that were received and not given out`, 'read first')
     return this.end(native.release)
   }
@@ -335,12 +342,20 @@ export abstract class Socket {
   }
 
   /** Goes on where the socket was that has been detached. @internal */
-  resume({ peer, timeout, unread, broken, bytesRead, bytesWritten }: SocketHandle): this {
-    if (peer !== undefined) this.peer = Address.from(peer)
+  resume({ timeout, unread, broken, bytesRead, bytesWritten, sharingChosen, replaceStale }: SocketHandle, peer: Address | undefined): void {
+    if (peer !== undefined) this.peer = peer
     this.timeout = timeout
     Object.assign(this.link, { unread, broken })
     this.link.reading.bytes = bytesRead
     this.link.writing.bytes = bytesWritten
+    this.#sharingChosen = sharingChosen
+    this.#replaceStale = replaceStale
+  }
+
+  /** Has been opened, and perhaps broken, by something else, whose choice of options it keeps. @internal */
+  adopted(broken: number): this {
+    this.link.broken = broken
+    this.#sharingChosen = true
     return this
   }
 

@@ -2,10 +2,11 @@
 import { setImmediate } from 'node:timers'
 import { parentPort } from 'node:worker_threads'
 import { Attending, warn, type Handler } from './attending.js'
-import { told, type News, type Orders } from './crew.js'
+import type { News, Orders } from './crew.js'
 import { typeError } from './errors.js'
 import { attach } from './move.js'
 import type { SocketHandle } from './socket.js'
+import { told } from './told.js'
 
 /** Waits for its orders. `load` imports a module. */
 export function begin(load: (href: string) => Promise<unknown>): void {

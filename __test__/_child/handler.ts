@@ -1,6 +1,6 @@
 // The handler of servers with threads: it does what it is told, and echoes the rest.
 import { once } from 'node:events'
-import { threadId, workerData } from 'node:worker_threads'
+import { resourceLimits, threadId, workerData } from 'node:worker_threads'
 import type { HandlerContext, TcpSocket } from 'socket2'
 
 // An Int32Array says whether threads may begin.
@@ -11,6 +11,9 @@ export default async function (socket: TcpSocket, { signal }: HandlerContext): P
     const text = String(data)
     if (text === 'thread') await socket.send(`${threadId}`)
     else if (text === 'data') await socket.send(JSON.stringify(workerData))
+    else if (text === 'environment') await socket.send(JSON.stringify([process.env['OURS'], process.argv.slice(2), resourceLimits.maxOldGenerationSizeMb]))
+    else if (text === 'nothing') throw Object.create(null)
+    else if (text === 'odd') throw Object.assign(new Error('x'), { message: () => 1 })
     else if (text === 'fail') throw Object.assign(new RangeError('on purpose'), { code: 'ERR_ON_PURPOSE' })
     else if (text === 'exit') process.exit(3)
     else if (text === 'uncaught') setImmediate(() => { throw new Error('caught by nobody') })

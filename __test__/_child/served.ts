@@ -85,6 +85,40 @@ const cases: Record<string, () => Promise<unknown>> = {
     await new Promise(resolve => setImmediate(resolve))
     return JSON.stringify(warnings.map(({ name, code, message }) => ({ name, code, says: /said once: (Range)?Error: on purpose\n +at /.test(message) })))
   },
+  async 'flags'() {
+    const server = await begin()
+    await connect(server)
+    await server.close({ grace: 0 })
+    return 'served'
+  },
+  async 'odd'() {
+    const server = await serve({ host: '127.0.0.1' }, () => {
+      throw Object.create(null)
+    })
+    await ended(await tcp().connect(server.address))
+    await server.close()
+    return 'goes on'
+  },
+  /** With --expose-gc. The last one may still be held by what runs here. */
+  async 'forgotten'() {
+    const server = await serve({ host: '127.0.0.1' })
+    const clients: TcpSocket[] = []
+    for (let i = 0; i < 5; i++) {
+      clients.push(await tcp().connect(server.address))
+      for await (const socket of server) {
+        await socket.send('and forgotten')
+        break
+      }
+    }
+    for (let i = 0; i < 500 && server.connections > 1; i++) {
+      await new Promise(resolve => setImmediate(resolve))
+      globalThis.gc?.()
+    }
+    const { connections } = server
+    await server.close({ grace: 0 })
+    for (const client of clients) client.close()
+    return connections <= 1 ? 'collected' : connections
+  },
   /** Servers come and go in all ways, each time with connections in the middle of something. */
   async 'leaks'() {
     await comeAndGo()

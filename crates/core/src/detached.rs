@@ -37,7 +37,14 @@ pub fn put(socket: Socket) -> Key {
 
 /// Gives the socket of this key out, unless it was taken before, or never was.
 pub fn take(key: Key) -> Option<Socket> {
-    lock().sockets.remove(&key)
+    take_if(key, |_| true)
+}
+
+/// As [`take`], if it is as the caller expects it.
+pub fn take_if(key: Key, fits: impl FnOnce(&Socket) -> bool) -> Option<Socket> {
+    let mut detached = lock();
+    detached.sockets.get(&key).filter(|socket| fits(socket))?;
+    detached.sockets.remove(&key)
 }
 
 /// How many sockets wait to be taken.

@@ -13,8 +13,8 @@ pub const WOULD_BLOCK: i32 = number("EAGAIN");
 pub const BAD_HANDLE: i32 = number("EBADF");
 /// `EINVAL`: an argument that makes no sense here.
 pub const INVALID: i32 = number("EINVAL");
-/// `EEXIST`: there is one already.
-pub const EXISTS: i32 = number("EEXIST");
+/// `EPROTOTYPE`: a socket of another kind.
+pub const WRONG_KIND: i32 = number("EPROTOTYPE");
 /// `ENOTSUP`: this system does not have it.
 pub const UNSUPPORTED: i32 = number("ENOTSUP");
 /// `ENOBUFS`: a queue or buffer of the system or of ours is full.

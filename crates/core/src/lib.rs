@@ -15,6 +15,7 @@ mod kind;
 pub mod lookup;
 mod multicast;
 pub mod options;
+mod owned;
 pub mod poller;
 pub mod socket;
 mod sys;

@@ -14,7 +14,8 @@ use socket2::{Domain, Protocol, SockAddr};
 
 use crate::bound::{remove_stale, BoundPath};
 use crate::kind::{Family, Kind};
-use crate::{options, sys};
+use crate::owned::{self, Owned};
+use crate::{error, options, sys};
 
 /// What a descriptor that was taken over turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +28,10 @@ pub struct Standing {
     pub protocol: i32,
     /// It listens for connections.
     pub listening: bool,
-    /// It has a peer.
+    /// It has a peer, or had one.
     pub connected: bool,
+    /// What has ended the connection, as Node's number of the error; 0: nothing.
+    pub broken: i32,
 }
 
 /// A socket. Dropping it closes it; what the system took before is still sent.
@@ -36,6 +39,8 @@ pub struct Socket {
     /// What is to be removed from the file system with it: before it is closed, so that nobody's new file is meant. In a box,
     /// since few sockets have any.
     path: OnceCell<Box<BoundPath>>,
+    /// Before the source, which closes the descriptor.
+    owned: Owned,
     source: sys::Source,
     kind: Kind,
     protocol: Option<Protocol>,
@@ -67,36 +72,55 @@ impl Socket {
         Ok((Socket::new(one, kind), Socket::new(other, kind)))
     }
 
-    /// Takes over a descriptor that something else has opened; on Windows a SOCKET. From then on it neither blocks nor is inherited,
-    /// and dropping the socket closes it.
+    /// Looks at a descriptor that something else has opened; on Windows at a SOCKET. It stays as it is.
     ///
     /// # Errors
-    /// `EBADF`, `ENOTSOCK`; `EAFNOSUPPORT`, `ESOCKTNOSUPPORT` for a family or a kind that is none of ours. The descriptor then
-    /// is the caller's as before.
-    pub fn adopt(number: i64) -> io::Result<(Socket, Standing)> {
+    /// `EBADF`, `ENOTSOCK`; `EAFNOSUPPORT`, `ESOCKTNOSUPPORT` for a family or a kind that is none of ours; `EEXIST` when it is
+    /// a socket of ours.
+    pub fn look(number: i64) -> io::Result<Standing> {
+        if owned::has(number) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         let found = sys::borrow(number)?;
         let family = Family::of(sys::domain(&found)?).ok_or_else(sys::no_such_family)?;
         let kind = Kind::of(found.r#type()?).ok_or_else(sys::no_such_kind)?;
         let protocol = sys::protocol(&found)?.filter(|&protocol| Some(protocol) != kind.usual_protocol());
-        let standing = Standing {
-            family,
-            kind,
-            protocol: protocol.map_or(0, i32::from),
-            listening: sys::is_listening(&found)?,
-            connected: found.peer_addr().is_ok(),
+        let listening = sys::is_listening(&found)?;
+        let (connected, broken) = match found.peer_addr() {
+            Ok(_) => (true, 0),
+            Err(_) if listening || kind != Kind::Stream => (false, 0),
+            // One that is over has no peer any more, but what came is still there, and how it ended.
+            Err(_) => match found.recv_with_flags(&mut [MaybeUninit::uninit()], sys::PEEK) {
+                Ok(_) => (true, 0),
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => (false, 0),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => (false, 0),
+                Err(error) => (true, error::code(&error)),
+            },
         };
-        let place = found.local_addr().ok().and_then(|address| address.as_socket()).filter(|place| place.port() != 0);
-        let socket = sys::take_over(found)?;
-        Ok((Socket { protocol, place: Cell::new(place), ..Socket::new(socket, kind) }, standing))
+        Ok(Standing { family, kind, protocol: protocol.map_or(0, i32::from), listening, connected, broken })
+    }
+
+    /// Takes over a descriptor that is as [`look`](Self::look) has found it. From then on it neither blocks nor is inherited, and
+    /// dropping the socket closes it.
+    ///
+    /// # Errors
+    /// `EBADF`. The descriptor then is the caller's as before.
+    pub fn adopt(number: i64, standing: &Standing) -> io::Result<Socket> {
+        let socket = sys::take_over(sys::borrow(number)?)?;
+        let place = socket.local_addr().ok().and_then(|address| address.as_socket()).filter(|place| place.port() != 0);
+        let protocol = (standing.protocol != 0).then(|| Protocol::from(standing.protocol));
+        Ok(Socket { protocol, place: Cell::new(place), ..Socket::new(socket, standing.kind) })
     }
 
     /// Gives the descriptor to the caller, open and unwatched. It still does not block and is not inherited; a unix path that
     /// `bind` has made goes with it.
-    pub fn release(mut self) -> i64 {
-        if let Some(path) = self.path.take() {
+    pub fn release(self) -> i64 {
+        let Socket { mut path, owned, source, .. } = self;
+        if let Some(path) = path.take() {
             path.keep();
         }
-        self.source.release()
+        drop(owned);
+        source.release()
     }
 
     /// Keeps a descriptor, which may be anything, from the child processes of this one.
@@ -108,9 +132,11 @@ impl Socket {
     }
 
     fn new(socket: socket2::Socket, kind: Kind) -> Socket {
+        let source = sys::Source::new(socket);
         Socket {
             path: OnceCell::new(),
-            source: sys::Source::new(socket),
+            owned: Owned::new(source.number()),
+            source,
             kind,
             protocol: None,
             watched: false,
@@ -198,8 +224,10 @@ impl Socket {
     pub fn renew(&mut self, domain: Domain) -> io::Result<()> {
         let fresh = sys::open(domain, self.kind.socket_type(), self.protocol)?;
         self.with(|old| options::copy(old, &fresh))?;
+        let fresh = sys::Source::new(fresh);
+        self.owned = Owned::new(fresh.number());
         // This closes the old one: its watch ends, and its address is free.
-        self.source = sys::Source::new(fresh);
+        self.source = fresh;
         self.watched = false;
         // Until it is where it was, the next attempt needs another one: from anywhere else it must not connect.
         if let Some(place) = self.place.get() {
@@ -313,6 +341,11 @@ impl Socket {
     /// The descriptor, or on Windows the SOCKET.
     pub fn fd(&self) -> i64 {
         self.source.number()
+    }
+
+    /// The family of its addresses, as the system knows it.
+    pub fn family(&self) -> Option<Family> {
+        self.with(sys::domain).ok().and_then(Family::of)
     }
 
     /// The kind it was made as.

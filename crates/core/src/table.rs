@@ -62,11 +62,6 @@ impl Table {
         self.entry(handle).and_then(|entry| entry.socket.as_ref())
     }
 
-    /// Whether one of its sockets has this descriptor.
-    pub fn holds(&self, number: i64) -> bool {
-        self.entries.iter().filter_map(|entry| entry.socket.as_ref()).any(|socket| socket.fd() == number)
-    }
-
     /// Closes every socket. Each is unwatched first: what was sent to another process is still open there, and epoll would go on to
     /// report it, to a poller that others may share.
     pub fn clear(&mut self) {

@@ -11,7 +11,7 @@ use socket2_core::detached::{self, Fresh};
 use socket2_core::error::WOULD_BLOCK;
 use socket2_core::poller::{Poller, READABLE};
 use socket2_core::table::Table;
-use socket2_core::{error, Family, Kind, Socket};
+use socket2_core::{error, Family, Kind, Socket, Standing};
 
 /// A poller and its sockets, as one thread has them.
 struct Side {
@@ -45,6 +45,12 @@ impl Side {
         }
         ready
     }
+}
+
+/// The socket of a descriptor, and what it was found to be.
+fn adopted(number: i64) -> (Socket, Standing) {
+    let standing = Socket::look(number).unwrap();
+    (Socket::adopt(number, &standing).unwrap(), standing)
 }
 
 #[test]
@@ -101,29 +107,44 @@ fn a_watched_socket_goes_from_one_poller_to_another_and_back_and_only_its_own_re
 fn a_descriptor_is_taken_over_as_what_it_is_and_given_away_open() {
     let listener = listener(Family::Inet, Kind::Stream);
     let address = listener.local_addr().unwrap();
-    let (mut listening, standing) = Socket::adopt(listener.release()).unwrap();
+    let (mut listening, standing) = adopted(listener.release());
     assert_eq!((standing.family, standing.kind, standing.protocol), (Family::Inet, Kind::Stream, 0));
     assert!(standing.listening && !standing.connected);
     let mut client = Socket::open(Family::Inet, Kind::Stream, 0).unwrap();
     connect(&mut client, &address).unwrap();
     let (server, _) = until(&mut listening, |listening| listening.accept()).unwrap();
-    let (server, standing) = Socket::adopt(server.release()).unwrap();
+    let (server, standing) = adopted(server.release());
     assert!(standing.connected && !standing.listening);
     server.send(b"x").unwrap();
     assert_eq!(recv(&mut client, 10).unwrap(), b"x");
-    let (_, standing) = Socket::adopt(bound(Family::Inet6, Kind::Datagram).release()).unwrap();
+    let (_, standing) = adopted(bound(Family::Inet6, Kind::Datagram).release());
     assert_eq!((standing.family, standing.kind, standing.connected), (Family::Inet6, Kind::Datagram, false));
-    let (_, standing) = Socket::adopt(Socket::open(Family::Inet, Kind::Stream, 0).unwrap().release()).unwrap();
+    let (_, standing) = adopted(Socket::open(Family::Inet, Kind::Stream, 0).unwrap().release());
     assert_eq!((standing.listening, standing.connected), (false, false));
 }
 
 #[test]
+fn a_connection_that_is_over_is_none_that_has_not_begun() {
+    let (client, server) = connected(Family::Inet, Kind::Stream);
+    client.send(b"left").unwrap();
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    server.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut server = server;
+    assert_eq!(recv(&mut server, 2).unwrap(), b"le");
+    let (mut server, standing) = adopted(server.release());
+    assert!(standing.connected);
+    assert_eq!(recv(&mut server, 10).unwrap(), b"ft");
+}
+
+#[test]
 fn what_is_no_socket_is_refused() {
-    let name = |number| error::name(error::code(&Socket::adopt(number).err().unwrap()));
+    let name = |number| error::name(error::code(&Socket::look(number).err().unwrap()));
     let none = if cfg!(unix) { "EBADF" } else { "ENOTSOCK" };
     assert_eq!((name(-1), name(i64::from(i32::MAX)), name(i64::MAX)), (none, none, none));
     let gone = Socket::open(Family::Inet, Kind::Stream, 0).unwrap().release();
-    drop(Socket::adopt(gone).unwrap());
+    let (again, _) = adopted(gone);
+    assert_eq!(name(again.fd()), "EEXIST");
+    drop(again);
     #[cfg(unix)]
     {
         use std::os::fd::AsRawFd;
@@ -152,7 +173,7 @@ mod over_unix_sockets {
         let (count, cut, mut handles) = receive(&other, 10);
         assert_eq!((count, cut, handles.len()), (4, false, 1));
         drop(server);
-        let (server, standing) = Socket::adopt(give_up(handles.remove(0))).unwrap();
+        let (server, standing) = adopted(give_up(handles.remove(0)));
         assert!(standing.connected);
         server.send(b"x").unwrap();
         assert_eq!(recv(&mut client, 10).unwrap(), b"x");
@@ -176,7 +197,7 @@ mod over_unix_sockets {
         let path = std::env::temp_dir().join(format!("moves-{}", std::process::id()));
         let socket = Socket::open(Family::Unix, Kind::Stream, 0).unwrap();
         socket.bind(&socket2_core::SockAddr::unix(&path).unwrap()).unwrap();
-        let (again, _) = Socket::adopt(socket.release()).unwrap();
+        let (again, _) = adopted(socket.release());
         drop(again);
         assert!(path.exists());
         std::fs::remove_file(&path).unwrap();

@@ -53,7 +53,7 @@ calls! {
     "recv" => sockets::recv, "recvFrom" => sockets::recv_from,
     "send" => sockets::send, "sendTo" => sockets::send_to, "sendList" => sockets::send_list,
     "shutdown" => sockets::shutdown,
-    "detach" => moves::detach, "attach" => moves::attach, "detached" => moves::detached, "told" => moves::told,
+    "detach" => moves::detach, "attach" => moves::attach, "discard" => moves::discard, "detached" => moves::detached, "told" => moves::told,
     "adopt" => moves::adopt, "release" => moves::release, "keepFromChildren" => moves::keep_from_children,
     "sendHandles" => moves::send_handles, "recvHandles" => moves::recv_handles,
     "localAddress" => sockets::local_address, "remoteAddress" => sockets::remote_address,

@@ -1,8 +1,8 @@
 //! The calls by which sockets come from elsewhere and go there: other threads, other processes, other code of this one.
 
 use socket2_core::detached::{self, Key};
-use socket2_core::error::{self, BAD_HANDLE, EXISTS, INVALID};
-use socket2_core::{Handles, Socket};
+use socket2_core::error::{self, BAD_HANDLE, INVALID, WRONG_KIND};
+use socket2_core::{Family, Handles, Kind, Socket};
 
 use crate::calls::{Arguments, Outcome};
 use crate::environment::Environment;
@@ -28,11 +28,20 @@ pub fn told(environment: &Environment, _: &Arguments) -> Outcome {
     Ok(0)
 }
 
-// attach(key)
+// attach(key, family, kind): a socket that is something else stays where it is
 pub fn attach(environment: &Environment, arguments: &Arguments) -> Outcome {
     let key = arguments.bytes(0)?.try_into().map_err(|_| INVALID)?;
-    let socket = detached::take(Key::from_ne_bytes(key)).ok_or(BAD_HANDLE)?;
+    let (family, kind) = (Family::from_number(arguments.int(1)?), Kind::from_number(arguments.int(2)?));
+    let fits = |socket: &Socket| socket.family() == family && Some(socket.kind()) == kind;
+    let socket = detached::take_if(Key::from_ne_bytes(key), fits).ok_or(BAD_HANDLE)?;
     insert(environment, socket)
+}
+
+// discard(key): closes it, if nobody has attached it
+pub fn discard(_: &Environment, arguments: &Arguments) -> Outcome {
+    let key = arguments.bytes(0)?.try_into().map_err(|_| INVALID)?;
+    drop(detached::take(Key::from_ne_bytes(key)));
+    Ok(0)
 }
 
 // detached()
@@ -40,20 +49,23 @@ pub fn detached(_: &Environment, _: &Arguments) -> Outcome {
     Ok(count(detached::count()))
 }
 
-// adopt(fd, standing): the family, the kind, the protocol, whether it listens, whether it has a peer
+// adopt(fd, kind, standing): the family, the kind, the protocol, whether it listens, whether it has a peer, what ended that.
+// `kind` is what it must be, 0 anything.
 pub fn adopt(environment: &Environment, arguments: &Arguments) -> Outcome {
-    let [family, kind, protocol, listening, connected] = arguments.numbers(1)? else { return Err(INVALID) };
     let number = arguments.offset(0)? as i64;
-    if environment.sockets.borrow().holds(number) {
-        return Err(EXISTS);
-    }
-    let (socket, standing) = Socket::adopt(number).map_err(|error| error::code(&error))?;
+    let wanted = arguments.int(1)?;
+    let [family, kind, protocol, listening, connected, broken] = arguments.numbers(2)? else { return Err(INVALID) };
+    let standing = Socket::look(number).map_err(|error| error::code(&error))?;
     *family = standing.family.number();
     *kind = standing.kind.number();
     *protocol = standing.protocol;
     *listening = standing.listening.into();
     *connected = standing.connected.into();
-    insert(environment, socket)
+    *broken = standing.broken;
+    if wanted != 0 && wanted != *kind {
+        return Err(WRONG_KIND);
+    }
+    insert(environment, Socket::adopt(number, &standing).map_err(|error| error::code(&error))?)
 }
 
 // release(handle): the descriptor

@@ -21,7 +21,7 @@
 //! | `set_customary_for_listeners` | what servers set before they bind                                          |
 //! | `interface_index`           | the number of a network interface                                            |
 //! | `change_source_group`, `membership_error`, `hear_own_groups_only` | multicast, with one meaning of its errors |
-//! | `borrow`, `take_over`, `domain`, `protocol`, `is_listening`, `no_such_family`, `no_such_kind` | descriptors that something else has opened |
+//! | `borrow`, `take_over`, `PEEK`, `domain`, `protocol`, `is_listening`, `no_such_family`, `no_such_kind` | descriptors that something else has opened |
 //! | `keep_from_children`        | of a descriptor that something else has opened                               |
 //! | `OwnedHandle`, `number_of`, `MOST_HANDLES`, `send_handles`, `recv_handles` | descriptors beside data              |
 //! | `peer_credentials`          | the process at the other end of a unix socket                                |

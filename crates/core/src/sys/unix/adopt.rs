@@ -22,10 +22,13 @@ pub(crate) fn borrow(number: i64) -> io::Result<ManuallyDrop<Socket>> {
 
 /// Makes a borrowed socket our own: it neither blocks nor is inherited.
 pub(crate) fn take_over(found: ManuallyDrop<Socket>) -> io::Result<Socket> {
-    found.set_cloexec(true)?;
     found.set_nonblocking(true)?;
+    found.set_cloexec(true)?;
     Ok(ManuallyDrop::into_inner(found))
 }
+
+/// To look at what came without taking it, and without waiting for it.
+pub(crate) const PEEK: libc::c_int = libc::MSG_PEEK | libc::MSG_DONTWAIT;
 
 /// The family of its addresses.
 pub(crate) fn domain(socket: &Socket) -> io::Result<Domain> {

@@ -30,6 +30,9 @@ fn info(socket: &Socket) -> io::Result<winsock::WSAPROTOCOL_INFOW> {
     unsafe { option(socket, winsock::SOL_SOCKET, winsock::SO_PROTOCOL_INFOW) }
 }
 
+/// To look at what came without taking it.
+pub(crate) const PEEK: i32 = winsock::MSG_PEEK;
+
 /// The family of its addresses.
 pub(crate) fn domain(socket: &Socket) -> io::Result<Domain> {
     Ok(Domain::from(info(socket)?.iAddressFamily))
