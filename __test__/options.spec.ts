@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { networkInterfaces } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import {
   addr, raw, seqpacket, SocketError, tcp, udp,
   type Family, type OptionName, type OptionTypes, type RawSocket, type SettableOptionName, type Socket, type SocketOptions
@@ -143,7 +143,8 @@ const ROWS: Row[] = [
 ]
 
 /** What Wine lacks, unlike Windows. */
-const WINE_LACKS: readonly string[] = []
+const WINE_LACKS: readonly string[] =
+  wine === 0 ? [] : ['fastOpen', 'mtuDiscover', ...(wine < 10 ? ['keepAliveIdle', 'keepAliveInterval', 'keepAliveCount'] : [])]
 
 /** What listeners need: on Windows `reuseAddress` would let anyone take their address, and TIME_WAIT is no obstacle. */
 const CUSTOMARY = lacks.exclusiveAddressUse ? 'reuseAddress' : 'exclusiveAddressUse'
@@ -168,7 +169,7 @@ function refusal(type: Type, family: Family): Reason {
 function whyNot({ name, on, other, asks, lacking = false }: Row, type: Type, family: Family): Reason {
   if (lacking) return lacking
   if (on !== undefined && !on.includes(platform)) return `${platform} does not have it`
-  if (wine > 0 && WINE_LACKS.includes(name)) return `Wine ${wine} does not have it`
+  if (WINE_LACKS.includes(name)) return `Wine ${wine} does not have it`
   const refused = refusal(type, family)
   if (refused || asks === undefined) return refused
   const socket = make(type, family)
@@ -176,8 +177,9 @@ function whyNot({ name, on, other, asks, lacking = false }: Row, type: Type, fam
     socket.setOption(name, other(socket.getOption(name)) as never)
     return false
   } catch (error) {
-    const expected = asks === 'right' ? ['EPERM'] : ['ENOPROTOOPT']
-    if (!(error instanceof SocketError) || !expected.includes(error.code)) throw error
+    // Any other failure is the test's to show.
+    const expected = asks === 'right' ? 'EPERM' : 'ENOPROTOOPT'
+    if (!(error instanceof SocketError) || error.code !== expected) return false
     return `${asks === 'right' ? 'it takes a right' : 'this version of the system has it not'}: ${error.message}`
   } finally {
     socket.close()
@@ -215,7 +217,7 @@ test('every option is in the table of this test, or is read by a test of its own
   }
 })
 
-unless(wine > 0 && wine < 10 && 'Wine 8 does not have it')('acceptConn tells who listens, and cannot be set', async t => {
+test('acceptConn tells who listens, and cannot be set', async t => {
   const { server, client, peer } = await connectedPair(t)
   t.deepEqual([server, client, peer].map((socket) => socket.getOption('acceptConn')), [true, false, false])
   t.throws(() => client.setOption('acceptConn' as SettableOptionName, true as never), { code: 'ERR_INVALID_ARG_VALUE' })
@@ -309,15 +311,27 @@ const SETUP = `ip link set lo up && ip link add group0 type veth peer name group
   ip addr add 10.9.0.1/24 dev group0 && ip -6 addr add fd00::1/64 dev group0 nodad && ip -6 addr add fd00::2/64 dev group1 nodad && exec "$0" "$@"`
 const ALONE = ['-rn', 'sh', '-c', SETUP]
 const permitted = onLinux && spawnSync('unshare', [...ALONE, 'true']).status === 0
-unless(!permitted && 'no network namespace to be had here')('packets to groups go by the interface, as far and as loud as the options say', async t => {
-  const script = fileURLToPath(new URL('_child/multicast.js', import.meta.url))
-  const { stdout, stderr } = await promisify(execFile)('unshare', [...ALONE, process.execPath, script])
-  t.is(stderr, '')
-  t.deepEqual(JSON.parse(stdout), {
+const inNamespace = unless(!permitted && 'no network namespace to be had here')
+inNamespace('packets to groups go by the interface, as far and as loud as the options say', async t => {
+  t.deepEqual(await alone(t, 'multicast'), {
     inet: { heard: ['aloud', 'directly'], ttl: [1, 7] },
     inet6: { heard: ['aloud', 'directly'], beyond: ['over there', 'over there again'] }
   })
 })
+
+inNamespace('fastOpen and fastOpenConnect let data go with the first packet, and a peer that is not there show later', async t => {
+  t.deepEqual(await alone(t, 'fast-open'), {
+    got: ['with a handshake', 'received', 'with the first packet', 'received'], failure: 'ECONNREFUSED', active: 1, passive: 1
+  })
+})
+
+/** What a script of _child/ prints in a network of its own. */
+async function alone(t: ExecutionContext, name: string): Promise<unknown> {
+  const script = fileURLToPath(new URL(`_child/${name}.js`, import.meta.url))
+  const { stdout, stderr } = await promisify(execFile)('unshare', [...ALONE, process.execPath, script])
+  t.is(stderr, '')
+  return JSON.parse(stdout)
+}
 
 test('a linger that was set is taken off by null', t => {
   const socket = closing(t, tcp('inet', undefined, { linger: 0 }))
@@ -432,10 +446,6 @@ test('values that do not fit throw, and nothing is changed', t => {
   for (const value of [-1, NaN, Infinity, 65_535_001]) refused('linger', value, 'ERR_OUT_OF_RANGE')
   for (const value of ['0', true]) refused('linger', value, 'ERR_INVALID_ARG_TYPE')
   t.throws(() => socket.setOption('noDelay', undefined as never), { code: 'ERR_INVALID_ARG_TYPE' })
-  for (const value of [0, -1, -0.5, NaN, Infinity, 32_767_001]) refused('keepAliveIdle', value, 'ERR_OUT_OF_RANGE')
-  for (const value of [null, '1', true]) refused('keepAliveIdle', value, 'ERR_INVALID_ARG_TYPE')
-  for (const value of [0, 128, 1.5]) refused('keepAliveCount', value, 'ERR_OUT_OF_RANGE')
-  for (const value of [true, null]) refused('fastOpen', value, 'ERR_INVALID_ARG_TYPE')
 })
 
 unless(!onLinux && 'other systems lack the options')('values of other kinds that do not fit throw, and nothing is changed', t => {
@@ -447,6 +457,10 @@ unless(!onLinux && 'other systems lack the options')('values of other kinds that
     t.deepEqual<Value, Value>(socket.getOption(name), before)
     t.throws(() => make(type, 'inet', { [name]: value } as SocketOptions), { code })
   }
+  for (const value of [0, -1, -0.5, NaN, Infinity, 32_767_001]) refused('keepAliveIdle', 'tcp', value, 'ERR_OUT_OF_RANGE')
+  for (const value of [null, '1', true]) refused('keepAliveIdle', 'tcp', value, 'ERR_INVALID_ARG_TYPE')
+  for (const value of [0, 128, 1.5]) refused('keepAliveCount', 'tcp', value, 'ERR_OUT_OF_RANGE')
+  for (const value of [true, null]) refused('fastOpen', 'tcp', value, 'ERR_INVALID_ARG_TYPE')
   for (const value of [-1, 2 ** 32, 1.5, NaN]) refused('mark', 'tcp', value, 'ERR_OUT_OF_RANGE')
   for (const value of ['1', null, 1n]) refused('mark', 'tcp', value, 'ERR_INVALID_ARG_TYPE')
   for (const value of [-1, 2 ** 31, 0.5]) refused('incomingCpu', 'tcp', value, 'ERR_OUT_OF_RANGE')
@@ -470,7 +484,7 @@ test('an option without a name is read and set by its numbers', t => {
   const socket = closing(t, tcp())
   const int = (buffer: Buffer): number => new Int32Array(Uint8Array.from(buffer).buffer)[0]!
   t.is(int(socket.getOption(SOL_SOCKET, SO_TYPE, 4)), 1, 'SOCK_STREAM')
-  t.deepEqual(socket.getOption(SOL_SOCKET, SO_TYPE), socket.getOption(SOL_SOCKET, SO_TYPE, 100), 'as long as the system has it')
+  if (!lacks.posix) t.is(socket.getOption(SOL_SOCKET, SO_TYPE, 100).length, 4, 'as long as the system has it')
   t.true(Buffer.isBuffer(socket.getOption(SOL_SOCKET, SO_TYPE)))
   t.is(socket.setOption(SOL_SOCKET, SO_KEEPALIVE, 1), socket)
   t.true(socket.getOption('keepAlive'))

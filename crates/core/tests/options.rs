@@ -18,7 +18,10 @@ const PLATFORM: &str = match std::env::consts::OS.as_bytes() {
 const PRIVILEGED: &[&str] = &["mark", "transparent", "priority", "busyPoll"];
 
 /// What Wine lacks, unlike Windows: of its version 8, and of 10.
-const WINE_LACKS: [&[&str]; 2] = [&[], &[]];
+const WINE_LACKS: [&[&str]; 2] = [
+    &["keepAliveIdle", "keepAliveInterval", "keepAliveCount", "fastOpen", "mtuDiscover", "info"],
+    &["fastOpen", "mtuDiscover", "info"],
+];
 
 fn id(name: &str) -> usize {
     TABLE.iter().position(|row| row.name == name).unwrap()

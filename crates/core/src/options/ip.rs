@@ -210,7 +210,7 @@ fn multicast_interface(socket: &Socket) -> io::Result<Vec<u8>> {
 
 fn set_multicast_interface(socket: &Socket, text: &[u8]) -> io::Result<()> {
     match interface(text)? {
-        Interface::Address(address) => socket.set_multicast_if_v4(&address),
+        Interface::Address(address) => socket.set_multicast_if_v4(&address).map_err(sys::interface_error),
         Interface::Index(0) => socket.set_multicast_if_v4(&Ipv4Addr::UNSPECIFIED),
         Interface::Index(index) => sys::set_multicast_interface(socket, index),
     }
