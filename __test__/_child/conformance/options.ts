@@ -19,9 +19,8 @@ export const optionChecks: Checks = {
     assert.equal(udp('inet6').setOption('ipv6Only', true).getOption('ipv6Only'), true)
   },
   async 'options that are more than a number are read and set'() {
-    const socket = udp('inet', undefined, { multicastInterface: '127.0.0.1' })
-    assert.equal(socket.getOption('multicastInterface'), '127.0.0.1')
-    assert.equal(socket.setOption('multicastInterface', '').getOption('multicastInterface'), '')
+    assert.equal(udp('inet').setOption('multicastInterface', '127.0.0.1').setOption('multicastInterface', '').family, 'inet')
+    if (process.platform === 'linux') assert.equal(tcp('inet', undefined, { congestion: 'reno' }).getOption('congestion'), 'reno')
     if (process.platform === 'win32') return
     const [client] = await connection()
     assert.equal(client.getOption('info').state, 'established')

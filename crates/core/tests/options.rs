@@ -247,7 +247,9 @@ fn an_option_that_the_table_lacks_goes_by_its_numbers() {
     // SOL_SOCKET and SO_TYPE, SO_KEEPALIVE.
     let (level, kind, keep_alive) = if cfg!(target_os = "linux") { (1, 3, 9) } else { (0xffff, 0x1008, 8) };
     let mut value = [0xAA; 8];
-    assert_eq!(get_raw(&socket, level, kind, &mut value).unwrap(), 4);
+    // Wine takes all the room.
+    let length = get_raw(&socket, level, kind, &mut value).unwrap();
+    assert!(length == 4 || wine().is_some());
     assert_eq!(value[..4], 1i32.to_ne_bytes());
     set_raw(&socket, level, keep_alive, &1i32.to_ne_bytes()).unwrap();
     assert_eq!(get(&socket, id("keepAlive")).unwrap(), 1);

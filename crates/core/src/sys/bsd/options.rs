@@ -75,7 +75,7 @@ pub(crate) const ICMP6_FILTER_BLOCKS: bool = false;
 /// The name of the interface that the socket keeps to.
 #[cfg(apple)]
 pub(crate) fn device(socket: &Socket) -> io::Result<Vec<u8>> {
-    let index = match super::domain(socket)? == socket2::Domain::IPV6 {
+    let index = match crate::sys::domain(socket)? == socket2::Domain::IPV6 {
         true => socket.device_index_v6()?,
         false => socket.device_index_v4()?,
     };
@@ -96,10 +96,10 @@ pub(crate) fn set_device(socket: &Socket, name: &[u8]) -> io::Result<()> {
         [] => None,
         _ => {
             let name = std::str::from_utf8(name).map_err(|_| unknown())?;
-            Some(super::interface_index(name).and_then(std::num::NonZeroU32::new).ok_or_else(unknown)?)
+            Some(crate::sys::interface_index(name).and_then(std::num::NonZeroU32::new).ok_or_else(unknown)?)
         }
     };
-    match super::domain(socket)? == socket2::Domain::IPV6 {
+    match crate::sys::domain(socket)? == socket2::Domain::IPV6 {
         true => socket.bind_device_by_index_v6(index),
         false => socket.bind_device_by_index_v4(index),
     }
