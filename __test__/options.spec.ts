@@ -174,7 +174,8 @@ function whyNot({ name, on, other, asks, lacking = false }: Row, type: Type, fam
   if (refused || asks === undefined) return refused
   const socket = make(type, family)
   try {
-    socket.setOption(name, other(socket.getOption(name)) as never)
+    const before: Value = socket.getOption(name)
+    socket.setOption(name, other(before) as never).setOption(name, before as never)
     return false
   } catch (error) {
     // Any other failure is the test's to show.
