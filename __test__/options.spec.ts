@@ -264,6 +264,20 @@ test('what needs another family or type of socket is refused by name', t => {
   }
 })
 
+for (const family of ip) {
+  test(`${family} datagrams come whole when the system is to tell more of them`, async t => {
+    const options: SocketOptions = family === 'inet'
+      ? { recvTos: true, packetInfo: true, recvTtl: true }
+      : { recvTrafficClass: true, recvPacketInfo: true, recvHopLimit: true }
+    if (!lacks.posix) options.timestamp = true
+    const receiver = await closing(t, udp(family, undefined, options)).bind(...loopback(t, family))
+    const sender = closing(t, udp(family))
+    await sender.send('hello', receiver.localAddress!)
+    const { data, truncated } = await receiver.recv(100, { timeout: 10_000 })
+    t.deepEqual([String(data), truncated], ['hello', false])
+  })
+}
+
 test('interfaces that do not exist are EADDRNOTAVAIL, and change nothing', t => {
   for (const [family, name] of [['inet', 'multicastInterface'], ['inet6', 'multicastInterface6']] as const) {
     const socket = closing(t, udp(family))
