@@ -69,6 +69,12 @@ export interface Native {
   /** Reads option `id` (of options.generated.ts) into `value[0]`. */
   getOption(handle: Handle, id: number, value: Int32Array): number
   setOption(handle: Handle, id: number, value: number): number
+  /** Reads an option whose value is more than an integer into `into`, and returns how many bytes it is. */
+  getOptionBytes(handle: Handle, id: number, into: Uint8Array): number
+  setOptionBytes(handle: Handle, id: number, value: Uint8Array): number
+  /** The same for any option of the system's, by its own numbers. */
+  getRawOption(handle: Handle, level: number, name: number, into: Uint8Array): number
+  setRawOption(handle: Handle, level: number, name: number, value: Uint8Array): number
   /**
    * Joins (1) or leaves (0) a multicast group. `addresses`: the group, and behind it the one source to hear, if any; `place`: the
    * interface as text in UTF-8: a name, an index, an address; empty for the system's choice.

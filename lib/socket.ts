@@ -13,7 +13,7 @@ import { immediate, resolve, type Asker, type Host, type Port } from './lookup.j
 import { native, type Handle } from './native.js'
 import { promised, type OperationOptions } from './operation.js'
 import type { OptionName, OptionTypes } from './options.generated.js'
-import { readOption, writeOption, type SettableOptionName, type SocketOptions } from './options.js'
+import { readOption, readRawOption, writeOption, writeRawOption, type SettableOptionName, type SocketOptions } from './options.js'
 import { SCRATCH_LENGTH } from './receive.js'
 import { bytesOf, type Data } from './send.js'
 import { checkLength } from './validate.js'
@@ -182,21 +182,43 @@ export abstract class Socket {
   /**
    * What the system holds for an option.
    *
-   * Errors: `ERR_INVALID_ARG_VALUE` (not an option of this socket), `ERR_UNSUPPORTED_PLATFORM`, `ERR_SOCKET_CLOSED`, and the
-   * system's. See getsockopt(2).
+   * Errors: `ERR_INVALID_ARG_VALUE` (not an option of this socket), `ERR_UNSUPPORTED_PLATFORM`, `ENOPROTOOPT` (this version of the
+   * system has it not), `ERR_SOCKET_CLOSED`, and the system's. See getsockopt(2).
    */
-  getOption<Name extends OptionName>(name: Name): OptionTypes[Name] {
+  getOption<Name extends OptionName>(name: Name): OptionTypes[Name]
+  /**
+   * What the system holds for an option that has no name here: by the numbers of its level and its name, as the system's C headers
+   * have them. Gives as many bytes as the system has, `length` at most; 4, the size of an int, unless it is given.
+   *
+   * Errors: `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`, `ENOPROTOOPT` (no such option), `ERR_SOCKET_CLOSED`, and the system's.
+   */
+  getOption(level: number, name: number, length?: number): Buffer
+  getOption(name: unknown, number?: unknown, length?: unknown): unknown {
     this.assertOpen('getsockopt')
-    return readOption(this.link, name, this.type, this.family) as OptionTypes[Name]
+    if (typeof name === 'number') return readRawOption(this.link.handle, name, number, length)
+    return readOption(this.link, name, this.type, this.family)
   }
 
   /**
    * Sets an option.
    *
-   * Errors: as `getOption`, and `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE` for the value. See setsockopt(2).
+   * Errors: as `getOption`, and `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` or `ERR_OUT_OF_RANGE` for the value. See
+   * setsockopt(2).
    */
-  setOption<Name extends SettableOptionName>(name: Name, value: OptionTypes[Name]): this {
+  setOption<Name extends SettableOptionName>(name: Name, value: OptionTypes[Name]): this
+  /**
+   * Sets an option that has no name here, by the numbers of its level and its name: to a number, which goes as an int, or to bytes.
+   * What has a name is better set by it.
+   *
+   * Errors: as `getOption` by numbers, and `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE` for the value.
+   */
+  setOption(level: number, name: number, value: number | Uint8Array): this
+  setOption(name: unknown, value: unknown, rawValue?: unknown): this {
     this.assertOpen('setsockopt')
+    if (typeof name === 'number') {
+      writeRawOption(this.link.handle, name, value, rawValue)
+      return this
+    }
     writeOption(this.link.handle, name, value, this.type, this.family)
     if (name === 'reuseAddress' || name === 'exclusiveAddressUse') this.#sharingChosen = true
     return this

@@ -48,6 +48,27 @@ const qemu = [
     spec: 'groups', test: 'several sockets hear one group, and each only those that it has joined',
     why: 'qemu refuses IP_MULTICAST_ALL'
   },
+  ...[
+    ['bindToDevice', 'SO_BINDTODEVICE, but to set it'], ['mark', 'SO_MARK'], ['busyPoll', 'SO_BUSY_POLL'],
+    ['multicastInterface', 'IP_MULTICAST_IF, but to set it'], ['multicastInterface6', 'IPV6_MULTICAST_IF'],
+    ['transparent', 'IP_TRANSPARENT'], ['recvTtl', 'IP_RECVTTL, but to set it'], ['icmpFilter', 'ICMP_FILTER and ICMP6_FILTER']
+  ].map(([name, refused]) => ({ spec: 'options', test: `${name} of * is read, set to *, and read back`, why: `qemu refuses ${refused}` })),
+  {
+    spec: 'options', test: 'interfaces that do not exist are EADDRNOTAVAIL, and change nothing',
+    why: 'qemu refuses IPV6_MULTICAST_IF'
+  },
+  {
+    spec: 'options', test: 'a filter lets only its types of ICMP through',
+    why: 'qemu refuses ICMP_FILTER'
+  },
+  {
+    spec: 'options', test: 'values of other kinds that do not fit throw, and nothing is changed',
+    why: 'qemu refuses SO_MARK'
+  },
+  {
+    spec: 'options', test: 'info tells the state of an * connection, its round trips, and what went over it',
+    why: 'qemu takes TCP_INFO for one number'
+  },
   {
     spec: 'shared-poller', test: 'threads that share a poller are terminated at any moment, four of them 200 times, and nothing is left and nobody harmed',
     why: 'it starts 800 threads, and each takes qemu a second'

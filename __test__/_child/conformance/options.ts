@@ -18,6 +18,19 @@ export const optionChecks: Checks = {
     assert.deepEqual([socket.getOption('broadcast'), socket.getOption('ttl')], [true, 9])
     assert.equal(udp('inet6').setOption('ipv6Only', true).getOption('ipv6Only'), true)
   },
+  async 'options that are more than a number are read and set'() {
+    assert.equal(udp('inet').setOption('multicastInterface', '127.0.0.1').setOption('multicastInterface', '').family, 'inet')
+    if (process.platform === 'linux') assert.equal(tcp('inet', undefined, { congestion: 'reno' }).getOption('congestion'), 'reno')
+    if (process.platform === 'win32') return
+    const [client] = await connection()
+    assert.equal(client.getOption('info').state, 'established')
+  },
+  'an option without a name goes by its numbers'() {
+    const [level, name] = process.platform === 'linux' ? [1, 9] as const : [0xffff, 8] as const // SOL_SOCKET, SO_KEEPALIVE
+    const socket = tcp().setOption(level, name, 1)
+    assert.equal(socket.getOption('keepAlive'), true)
+    assert.equal(socket.setOption(level, name, new Uint8Array(4)).getOption(level, name)[0], 0)
+  },
   async 'the error of a socket is null as long as all is well'() {
     const [client] = await connection()
     assert.equal(client.getOption('error'), null)

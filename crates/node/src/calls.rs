@@ -58,6 +58,8 @@ calls! {
     "sendHandles" => moves::send_handles, "recvHandles" => moves::recv_handles,
     "localAddress" => sockets::local_address, "remoteAddress" => sockets::remote_address,
     "getOption" => sockets::get_option, "setOption" => sockets::set_option,
+    "getOptionBytes" => sockets::get_option_bytes, "setOptionBytes" => sockets::set_option_bytes,
+    "getRawOption" => sockets::get_raw_option, "setRawOption" => sockets::set_raw_option,
     "changeGroup" => sockets::change_group, "peerCredentials" => sockets::peer_credentials,
 }
 
@@ -208,14 +210,19 @@ impl Arguments {
     pub fn put_address(&self, index: usize, address: &socket2_core::SockAddr) -> std::result::Result<(), i32> {
         let mut wire = [0; WIRE_LENGTH];
         address::encode(address, &mut wire);
+        self.put(index, &wire).map(|_| ())
+    }
+
+    /// Puts bytes into the Uint8Array that is argument `index`, whole; returns how many.
+    pub fn put(&self, index: usize, bytes: &[u8]) -> Outcome {
         let space = self.space(index)?;
-        if space.len() < WIRE_LENGTH {
+        if space.len() < bytes.len() {
             return Err(INVALID);
         }
-        for (place, byte) in space.iter_mut().zip(wire) {
+        for (place, &byte) in space.iter_mut().zip(bytes) {
             place.write(byte);
         }
-        Ok(())
+        Ok(sockets::count(bytes.len()))
     }
 }
 

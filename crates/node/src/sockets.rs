@@ -190,6 +190,33 @@ pub fn set_option(environment: &Environment, arguments: &Arguments) -> Outcome {
     attempt(environment, arguments, |socket| options::set(socket, id, value)).map(done)
 }
 
+// getOptionBytes(handle, id, into)
+pub fn get_option_bytes(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let id = arguments.offset(1)?;
+    let value = attempt(environment, arguments, |socket| options::get_bytes(socket, id))?;
+    arguments.put(2, &value)
+}
+
+// setOptionBytes(handle, id, value)
+pub fn set_option_bytes(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let (id, value) = (arguments.offset(1)?, arguments.bytes(2)?.to_vec()); // checked bytes must not change under us
+    attempt(environment, arguments, |socket| options::set_bytes(socket, id, &value)).map(done)
+}
+
+// getRawOption(handle, level, name, into)
+pub fn get_raw_option(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let (level, name) = (arguments.int(1)?, arguments.int(2)?);
+    let mut value = vec![0; arguments.bytes(3)?.len()];
+    let length = attempt(environment, arguments, |socket| options::get_raw(socket, level, name, &mut value))?;
+    arguments.put(3, &value[..length])
+}
+
+// setRawOption(handle, level, name, value)
+pub fn set_raw_option(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let (level, name, value) = (arguments.int(1)?, arguments.int(2)?, arguments.bytes(3)?);
+    attempt(environment, arguments, |socket| options::set_raw(socket, level, name, value)).map(done)
+}
+
 // changeGroup(handle, join, addresses, interface): the group, then the one source if any; the interface as text
 pub fn change_group(environment: &Environment, arguments: &Arguments) -> Outcome {
     let join = arguments.int(1)? != 0;

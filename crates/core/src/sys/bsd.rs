@@ -1,11 +1,15 @@
 //! macOS and the BSDs: what Linux does by flags.
 
+mod options;
+
 use std::io;
 
 use mio::Interest;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::unix::option;
+pub(crate) use options::*;
+
 use crate::credentials::Credentials;
 
 /// On Apple's systems SO_NOSIGPIPE does it, which socket2 sets on each new socket and listeners hand on.

@@ -1,11 +1,15 @@
 //! Linux and Android: flags that other Unixes need a second call for.
 
+mod options;
+
 use std::io;
 
 use mio::Interest;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::unix::option;
+pub(crate) use options::*;
+
 use crate::credentials::Credentials;
 
 /// EPIPE as an error, not as a signal.

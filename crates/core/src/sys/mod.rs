@@ -27,10 +27,16 @@
 //! | `peer_credentials`          | the process at the other end of a unix socket                                |
 //! | `lookup_flags`, `lookup_code`, `NAME_REQUIRED` | getaddrinfo's and getnameinfo's numbers                   |
 //! | `spelled_out`               | a record of getaddrinfo's with its kind and protocol                         |
-//! | `reuse_port`, `exclusive_address_use` and `set_` of both | options that not all systems have                |
+//! | `read_option`, `write_option` | any option, as bytes                                                       |
+//! | `Constant`s, and `USER_TIMEOUT_UNIT`, `FAST_OPEN_COUNTS`, `MTU_DISCOVER_VALUES`, `ICMP6_FILTER_BLOCKS` | the numbers of options, and what differs in their values |
+//! | `device`, `set_device`, `set_multicast_interface`, `interface_error` | interfaces, as options take them    |
+//! | `tcp_info`                  | what the system tells of a connection                                        |
 
 // Unsafe has an address: this room, where each block says who keeps the promise.
 #![allow(unsafe_code)]
+
+/// The level and the name of an option, where the system has it.
+pub(crate) type Constant = Option<(i32, i32)>;
 
 #[cfg(unix)]
 mod unix;

@@ -257,6 +257,33 @@ pub(super) unsafe fn option<T>(socket: &Socket, level: libc::c_int, name: libc::
     }
 }
 
+/// Reads any option: fills `into`, and tells how far.
+pub(crate) fn read_option(socket: &Socket, (level, name): (i32, i32), into: &mut [u8]) -> io::Result<usize> {
+    // Some options take a pointer from what is there and write where it leads.
+    into.fill(0);
+    let mut length = into.len() as libc::socklen_t;
+    // SAFETY: the descriptor is open while `socket` is borrowed, and `into` has room for `length` bytes.
+    let result = unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, into.as_mut_ptr().cast(), &mut length) };
+    if result == 0 {
+        Ok(into.len().min(length as usize))
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Sets any option. Where the bytes have pointers in them, the system reads what they lead to, and says EFAULT if it cannot.
+pub(crate) fn write_option(socket: &Socket, (level, name): (i32, i32), value: &[u8]) -> io::Result<()> {
+    // SAFETY: the descriptor is open while `socket` is borrowed, and `value` has the length that is said.
+    let result = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, name, value.as_ptr().cast(), value.len() as libc::socklen_t)
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 /// The records that one of getaddrinfo's stands for: itself.
 pub(crate) fn spelled_out(found: Found) -> [Found; 1] {
     [found]
@@ -302,26 +329,6 @@ pub(crate) fn lookup_code(error: i32) -> Option<&'static str> {
         ADDRESS_FAMILY => "EAI_ADDRFAMILY",
         _ => return None,
     })
-}
-
-/// SO_REUSEPORT.
-pub(crate) fn reuse_port(socket: &Socket) -> io::Result<bool> {
-    socket.reuse_port()
-}
-
-/// SO_REUSEPORT.
-pub(crate) fn set_reuse_port(socket: &Socket, on: bool) -> io::Result<()> {
-    socket.set_reuse_port(on)
-}
-
-/// Windows only: elsewhere binding is exclusive unless SO_REUSEADDR or SO_REUSEPORT says otherwise.
-pub(crate) fn exclusive_address_use(_: &Socket) -> io::Result<bool> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Windows only.
-pub(crate) fn set_exclusive_address_use(_: &Socket, _: bool) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Node's number: the negative errno. EOPNOTSUPP is ENOTSUP's number on Linux and is its name for Node everywhere.

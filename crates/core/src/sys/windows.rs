@@ -4,6 +4,7 @@ mod adopt;
 mod connect;
 mod errors;
 mod file;
+mod options;
 
 use std::ffi::CString;
 use std::io;
@@ -27,6 +28,7 @@ pub(crate) use adopt::*;
 pub(crate) use connect::*;
 pub(crate) use errors::{error_code, ERRORS};
 pub(crate) use file::{file_identity, is_socket, FileIdentity};
+pub(crate) use options::*;
 
 use crate::credentials::Credentials;
 use crate::lookup::{flag, Found};
@@ -208,7 +210,8 @@ pub const UNIX_PATH_LENGTH: usize = 107;
 
 /// SO_EXCLUSIVEADDRUSE: without it anyone may take the address from a listener. TIME_WAIT is no obstacle on Windows.
 pub(crate) fn set_customary_for_listeners(socket: &Socket) -> io::Result<()> {
-    set_exclusive_address_use(socket, true)
+    // SAFETY: it is a BOOL, a number.
+    unsafe { set_option(socket, winsock::SOL_SOCKET, winsock::SO_EXCLUSIVEADDRUSE, &1i32) }
 }
 
 /// The number of the interface of that name: the one people know it by (`Ethernet`), or the system's own (`ethernet_32769`).
@@ -314,27 +317,34 @@ pub(crate) fn lookup_code(error: i32) -> Option<&'static str> {
     })
 }
 
-/// SO_REUSEPORT: Windows has nothing like it.
-pub(crate) fn reuse_port(_: &Socket) -> io::Result<bool> {
-    Err(io::ErrorKind::Unsupported.into())
+/// Reads any option: fills `into`, and tells how far.
+pub(crate) fn read_option(socket: &Socket, (level, name): (i32, i32), into: &mut [u8]) -> io::Result<usize> {
+    into.fill(0);
+    let mut length = into.len() as i32;
+    // SAFETY: the SOCKET is open while `socket` is borrowed, and `into` has room for `length` bytes.
+    let result = unsafe {
+        let socket = socket.as_raw_socket() as winsock::SOCKET;
+        winsock::getsockopt(socket, level, name, into.as_mut_ptr(), &mut length)
+    };
+    if result == 0 {
+        Ok(into.len().min(length as usize))
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
-/// SO_REUSEPORT: Windows has nothing like it.
-pub(crate) fn set_reuse_port(_: &Socket, _: bool) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// SO_EXCLUSIVEADDRUSE.
-pub(crate) fn exclusive_address_use(socket: &Socket) -> io::Result<bool> {
-    // SAFETY: it is a BOOL, a number.
-    let value: i32 = unsafe { option(socket, winsock::SOL_SOCKET, winsock::SO_EXCLUSIVEADDRUSE)? };
-    Ok(value != 0)
-}
-
-/// SO_EXCLUSIVEADDRUSE.
-pub(crate) fn set_exclusive_address_use(socket: &Socket, on: bool) -> io::Result<()> {
-    // SAFETY: it is a BOOL, a number.
-    unsafe { set_option(socket, winsock::SOL_SOCKET, winsock::SO_EXCLUSIVEADDRUSE, &i32::from(on)) }
+/// Sets any option.
+pub(crate) fn write_option(socket: &Socket, (level, name): (i32, i32), value: &[u8]) -> io::Result<()> {
+    // SAFETY: the SOCKET is open while `socket` is borrowed, and `value` has the length that is said.
+    let result = unsafe {
+        let socket = socket.as_raw_socket() as winsock::SOCKET;
+        winsock::setsockopt(socket, level, name, value.as_ptr(), value.len() as i32)
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Reads an option.
