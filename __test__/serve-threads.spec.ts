@@ -48,7 +48,7 @@ test('the threads have the workerData they are given', async t => {
 })
 
 test('the threads have what else new Worker takes', async t => {
-  const server = await threaded(t, { env: { OURS: 'too' }, argv: ['more'], resourceLimits: { maxOldGenerationSizeMb: 50 } })
+  const server = await threaded(t, { env: { ...process.env, OURS: 'too' }, argv: ['more'], resourceLimits: { maxOldGenerationSizeMb: 50 } })
   t.is(await ask(await visit(t, server), 'environment'), '["too",["more"],50]')
 })
 
