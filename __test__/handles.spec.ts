@@ -1,7 +1,6 @@
 /** Descriptors that travel over unix sockets, within the process and to another, and those that systemd gives. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { fromFd, listenFdNames, listenFds, pair, tcp, udp, type SeqpacketSocket, type Socket, type TcpSocket } from 'socket2'
@@ -21,7 +20,7 @@ for (const type of ['tcp', 'udp', 'seqpacket'] as const) {
     peer.close()
     await client.send('x')
     t.is(String(await twin.recv()), 'x', 'it is the same connection, which goes on although this end of it was closed')
-    closeSync(raw)
+    fromFd(raw).close()
     await one.send('no handles')
     t.deepEqual((await other.recvHandles()).handles, [])
   })
@@ -44,7 +43,7 @@ travelling('as many handles as the system takes arrive, and one more is refused'
   await one.sendHandles('many', Array.from({ length: most }, () => one))
   const { handles } = await other.recvHandles()
   t.is(handles.length, most)
-  for (const fd of handles) closeSync(fd)
+  for (const fd of handles) fromFd(fd).close()
   await t.throwsAsync(one.sendHandles('more', Array.from({ length: 254 }, () => one)), { code: 'ERR_OUT_OF_RANGE' })
 })
 
@@ -60,7 +59,7 @@ travelling('a datagram that is cut says so, and keeps its handles', async t => {
   await one.sendHandles('a long message', [one])
   const { data, handles, truncated } = await other.recvHandles(6)
   t.deepEqual([String(data), handles.length, truncated], ['a long', 1, true])
-  closeSync(handles[0]!)
+  fromFd(handles[0]!).close()
 })
 
 travelling('the end of the stream has neither data nor handles, and what was given back comes first', async t => {
@@ -70,7 +69,7 @@ travelling('the end of the stream has neither data nor handles, and what was giv
   await one.sendHandles('x', [one])
   one.shutdown('write')
   t.like(await other.recvHandles(), { data: Buffer.from('before'), handles: [] })
-  closeSync((await other.recvHandles()).handles[0]!)
+  fromFd((await other.recvHandles()).handles[0]!).close()
   t.like(await other.recvHandles(), { data: Buffer.alloc(0), handles: [], truncated: false })
 })
 
@@ -80,7 +79,7 @@ travelling('an empty datagram carries handles, too', async t => {
   t.is(await one.sendHandles('', [one]), 0)
   const { data, handles } = await other.recvHandles()
   t.deepEqual([data.length, handles.length], [0, 1])
-  closeSync(handles[0]!)
+  fromFd(handles[0]!).close()
 })
 
 travelling('a wait for handles times out and is aborted like any other, and loses nothing', async t => {
@@ -89,7 +88,7 @@ travelling('a wait for handles times out and is aborted like any other, and lose
   await t.throwsAsync(other.recvHandles(10, { signal: AbortSignal.abort() }), { any: true, name: 'AbortError' })
   const receiving = other.recvHandles()
   await one.sendHandles('x', [one])
-  closeSync((await receiving).handles[0]!)
+  fromFd((await receiving).handles[0]!).close()
   const waiting = other.recvHandles()
   other.close()
   await t.throwsAsync(waiting, { code: 'ERR_SOCKET_CLOSED' })

@@ -47,9 +47,14 @@ test('the threads have the workerData they are given', async t => {
   t.is(await threaded(t, { workerData: () => {} }).catch((error: Error) => error.name), 'DataCloneError')
 })
 
-test('the threads have what else new Worker takes', async t => {
-  const server = await threaded(t, { env: { ...process.env, OURS: 'too' }, argv: ['more'], resourceLimits: { maxOldGenerationSizeMb: 50 } })
-  t.is(await ask(await visit(t, server), 'environment'), '["too",["more"],50]')
+test('the threads have the environment and the arguments they are given', async t => {
+  const server = await threaded(t, { env: { ...process.env, OURS: 'too' }, argv: ['more'] })
+  t.is(await ask(await visit(t, server), 'environment'), '["too",["more"]]')
+})
+
+test('the threads may use as much memory as they are given', async t => {
+  const server = await threaded(t, { resourceLimits: { maxOldGenerationSizeMb: 50 } })
+  t.is(await ask(await visit(t, server), 'memory'), '50')
 })
 
 test('what is thrown may be anything, and does not end its thread', async t => {

@@ -297,7 +297,7 @@ export abstract class Socket {
 
   /**
    * Receives data over a unix connection, at most `maxLength` bytes (65,536 by default), and the descriptors that came with it. They
-   * are yours: make sockets of them by `fromFd`, or close them (`fs.closeSync`). No child process inherits them. `truncated` says that
+   * are yours: make sockets of them by `fromFd`, and close those; what is no socket by `fs.closeSync`. No child process inherits them. `truncated` says that
    * a message was longer, or that there were more descriptors than this process may open; what did not fit is closed. At the end
    * of the stream `data` is empty. Descriptors that meet a plain `recv` are closed.
    *

@@ -71,6 +71,14 @@ const notBun = [
     why: 'a rejection that nobody handles is told to listeners of unhandledRejection only, and is fatal without one'
   },
   {
+    spec: 'handles', test: 'handles that meet a plain recv are closed, and one that does not fit in a process is said',
+    why: 'it counts descriptors, of which Bun opens some of its own meanwhile'
+  },
+  {
+    spec: 'serve-threads', test: 'the threads may use as much memory as they are given',
+    why: 'a worker of Bun does not know its resourceLimits'
+  },
+  {
     spec: 'serve-threads', test: 'the handler is a data: URL',
     why: 'what follows the last dot of a data: URL is the extension of a file to Bun, which then takes the module for text'
   }
@@ -86,12 +94,24 @@ const notDeno = [
     why: 'Deno says of every child that it has sent a signal that this ended it, whatever its status was'
   },
   {
+    spec: 'handles', test: 'handles that meet a plain recv are closed, and one that does not fit in a process is said',
+    why: 'Deno closes by node:fs only what it has opened itself'
+  },
+  {
+    spec: 'handles', test: 'sockets that systemd opened are there, by number and by name, and no child process has them',
+    why: 'Deno gives its children none of the descriptors that stdio names'
+  },
+  {
     spec: 'load', test: '* connections in one process come and go with no descriptor or memory left behind',
     why: 'Deno opens two sockets of its own some time after its start'
   },
   {
     spec: 'load-errors', test: 'import rejects with the same error that require throws, and it names the mend in both',
     why: 'Deno itself refuses the import of what package.json does not name'
+  },
+  {
+    spec: 'move', test: 'a file is no socket, and stays open',
+    why: 'what node:fs says is the number of a file is one of Deno\'s own'
   },
   {
     spec: 'process', test: 'a child process gets none of our descriptors',
@@ -104,6 +124,10 @@ const notDeno = [
   {
     spec: 'serve-threads', test: 'a handler that blocks its thread for ever *',
     why: 'a worker that is terminated while it blocks is never cleaned up by Deno, and its connections stay open'
+  },
+  {
+    spec: 'shared-poller', test: 'threads that share a poller are terminated at any moment, four of them 200 times, and nothing is left and nobody harmed',
+    why: 'of each worker that is terminated Deno leaves an epoll instance behind'
   },
   {
     spec: 'unix', test: 'a stale path is EADDRINUSE, and with replaceStale it is taken over',
