@@ -59,9 +59,10 @@ export function glibc(): string | undefined {
 export function find(name: string): Installed | undefined {
   if (bundled) return undefined
   try {
-    const from = createRequire(__filename)
-    const { version, main } = from(`${name}/package.json`) as { version: string; main: string }
-    return { name, version, file: join(dirname(from.resolve(`${name}/package.json`)), main) }
+    const path = createRequire(__filename).resolve(`${name}/package.json`)
+    // Read, not required: by `import`, with yarn's loader in it, Node 22 could not require it a second time, which the binding's loader does.
+    const { version, main } = JSON.parse(readFileSync(path, 'utf8')) as { version: string; main: string }
+    return { name, version, file: join(dirname(path), main) }
   } catch {
     return undefined
   }
