@@ -100,7 +100,7 @@ export async function enter(folder, command, args, { env = {}, cwd = root, binds
     ${mounts.join('\n')}
     ${outputs ? `exec >${quoted(outputs[0])} 2>${quoted(outputs[1])}` : ''}
     exec env -i "$@"`
-  const variables = { HOME: '/root', PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8', ...env }
+  const variables = { HOME: '/tmp', PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8', ...env }
   try {
     const output = await run('unshare', ['-m', ...alone ? ['--pid', '--fork', '--kill-child'] : [], 'sh', '-c', script, 'sh',
       ...Object.entries(variables).map(([name, value]) => `${name}=${value}`),

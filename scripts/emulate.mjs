@@ -54,7 +54,6 @@ async function rootOf({ platform, libc, cpu }) {
     mkdirSync(join(folder, 'usr', name), { recursive: true })
     if (!existsSync(join(folder, name))) symlinkSync(`usr/${name}`, join(folder, name))
   }
-  mkdirSync(join(folder, 'root'), { recursive: true })
   const busybox = join(home, 'tools/usr/bin/busybox')
   for (const applet of (await run(busybox, ['--list'])).trim().split('\n')) {
     const path = join(folder, 'usr/bin', applet)

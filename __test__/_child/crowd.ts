@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { loop, tcp, type TcpSocket } from 'socket2'
-import { streams } from '../_system.js'
 import { census, left } from './census.js'
+import { conversation } from './conversation.js'
 import type { Orders } from './worker.js'
 
 const rounds = Number(process.argv[2] ?? 13)
@@ -12,23 +12,20 @@ const ways = ['return', 'exit', 'throw', 'terminate'] as const
 const server = await tcp().listen('127.0.0.1')
 let connections = 0
 void serve()
-let exchanged = 0
-let talking = true
-const [one, other] = await streams()
-const conversation = Promise.all([talk(), answer()])
+const talk = await conversation()
 
 await round() // what is started once, like the runtime's own threads, is there from now on
 await alone()
 const before = census()
-const exchangedBefore = exchanged
+const exchangedBefore = talk.exchanged
 for (let i = 0; i < rounds; i++) await round()
 await alone()
 const more = await left(before)
-talking = false
-await conversation
+const talked = talk.exchanged > exchangedBefore
+await talk.end()
 console.log(JSON.stringify({
   left: { ...more, connections },
-  talked: exchanged > exchangedBefore,
+  talked,
   sockets: [...loop.sockets].length
 }))
 server.close()
@@ -72,21 +69,6 @@ async function echo(socket: TcpSocket): Promise<void> {
     // A worker that ends does not wait for its replies.
     assert.ok(['ECONNRESET', 'ECONNABORTED', 'EPIPE'].includes((error as { code: string }).code), String(error))
   }
-}
-
-async function talk(): Promise<void> {
-  while (talking) {
-    await one.send('are you there?')
-    await one.recvExact(4)
-    exchanged++
-    await delay(1)
-  }
-  one.close()
-}
-
-async function answer(): Promise<void> {
-  while ((await other.recv()).length > 0) await other.send('yes.')
-  other.close()
 }
 
 /** The connections of workers that have ended are gone. */

@@ -3,34 +3,31 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { attach, pollerHandle, tcp, type SocketHandle, type TcpSocket } from 'socket2'
-import { streams } from '../_system.js'
 import { census, left } from './census.js'
+import { conversation } from './conversation.js'
 
 const rounds = Number(process.argv[2])
 const WORKERS = 4
 const server = await tcp().listen('127.0.0.1')
 const open = new Set<TcpSocket>()
 void serve()
-let exchanged = 0
 let passed = 0
-let talking = true
-const [one, other] = await streams()
-const conversation = Promise.all([talk(), answer()])
+const talk = await conversation()
 
 await round(0)
 await round(1)
 await alone()
 const before = census()
-const exchangedBefore = exchanged
+const exchangedBefore = talk.exchanged
 for (let i = 0; i < rounds; i++) await round(i)
 await alone()
 const more = await left(before)
-talking = false
-await conversation
+const talked = talk.exchanged > exchangedBefore
+await talk.end()
 server.close()
 console.log(JSON.stringify({
   left: { ...more, connections: open.size },
-  talked: exchanged > exchangedBefore,
+  talked,
   passed: passed > rounds
 }))
 
@@ -93,21 +90,6 @@ async function serve(): Promise<void> {
 
 async function echo(socket: TcpSocket): Promise<void> {
   for await (const data of socket) await socket.send(data)
-}
-
-async function talk(): Promise<void> {
-  while (talking) {
-    await one.send('are you there?')
-    await one.recvExact(4)
-    exchanged++
-    await delay(1)
-  }
-  one.close()
-}
-
-async function answer(): Promise<void> {
-  while ((await other.recv()).length > 0) await other.send('yes.')
-  other.close()
 }
 
 /** The connections of workers that have ended are gone. */
