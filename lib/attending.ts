@@ -1,6 +1,7 @@
 /** The connections of a server that one thread has, each with its handler. */
 import { clearInterval, setInterval } from 'node:timers'
 import { SocketError, typeError } from './errors.js'
+import { LONGEST_TIMER } from './guard.js'
 import type { TcpSocket } from './tcp.js'
 import { told } from './told.js'
 
@@ -114,8 +115,6 @@ export class Attending implements Attendance {
     this.#sweeper = undefined
   }
 }
-
-const LONGEST_TIMER = 0x7fff_ffff
 
 let warned = false
 

@@ -4,7 +4,7 @@ import { rangeError, typeError } from './errors.js'
 import type { Operation, OperationOptions } from './operation.js'
 
 /** The longest a timer of the runtime waits; a longer deadline is waited for in pieces. */
-const LONGEST_TIMER = 0x7fff_ffff
+export const LONGEST_TIMER = 0x7fff_ffff
 
 /**
  * Puts an operation under the deadline and the signal its options ask for, `timeout` where they name none. `false` when

@@ -4,7 +4,7 @@
  */
 import { setImmediate } from 'node:timers'
 import { beginStep, endStep, halt, loop as state, observe, openLinks, resume, turn } from './driver.js'
-import { checkTimeout } from './guard.js'
+import { checkTimeout, LONGEST_TIMER } from './guard.js'
 import type { Link } from './link.js'
 import { native } from './native.js'
 import type { Socket } from './socket.js'
@@ -111,8 +111,6 @@ export async function poll(timeout: number = Infinity): Promise<boolean> {
     endStep()
   }
 }
-
-const LONGEST_TIMER = 0x7fff_ffff
 
 /** How long native code blocks at most, in ms, chosen by feel: a worker that is terminated ends only once it is back in JavaScript. */
 const LONGEST_BLOCK = 100

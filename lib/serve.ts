@@ -5,7 +5,7 @@ import { Admission, checkLimits, type Limits } from './admission.js'
 import { Attending, reportOf, warnOfHandler, type Attendance, type Handler, type Report } from './attending.js'
 import { checkThreads, Crew, type ThreadOptions } from './crew.js'
 import { rangeError, stateError, typeError, valueError } from './errors.js'
-import { checkTimeout } from './guard.js'
+import { checkTimeout, LONGEST_TIMER } from './guard.js'
 import { addr, type Host, type Port } from './lookup.js'
 import { tcp, TcpSocket } from './tcp.js'
 
@@ -199,8 +199,6 @@ export class Server {
     this.#signal?.removeEventListener('abort', this.#abort)
   }
 }
-
-const LONGEST_TIMER = 0x7fff_ffff
 
 /** After so many milliseconds, and a turn of the loop, so that what is to end at once has ended. */
 async function turnsLater(time: number): Promise<void> {
