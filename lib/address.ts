@@ -196,9 +196,9 @@ export class Address {
     return address.#wire
   }
 
-  /** Whether these bytes say the same. For this library only. */
-  static is(address: Address, wire: Uint8Array): boolean {
-    return sameWire(address.#wire, wire)
+  /** Whether the bytes from `at` on say the same. For this library only. */
+  static is(address: Address, wire: Uint8Array, at: number): boolean {
+    return sameWire(address.#wire, wire, at)
   }
 }
 
@@ -268,10 +268,10 @@ function wireLength(wire: Uint8Array): number {
   return wire[0] === UNIX ? 4 + number16(wire, 2) : IP_LENGTH
 }
 
-function sameWire(a: Uint8Array, b: Uint8Array): boolean {
+function sameWire(a: Uint8Array, b: Uint8Array, at = 0): boolean {
   const length = wireLength(a)
-  if (a[0] !== b[0]) return false
-  for (let i = 2; i < length; i++) if (a[i] !== b[i]) return false
+  if (a[0] !== b[at]) return false
+  for (let i = 2; i < length; i++) if (a[i] !== b[at + i]) return false
   return true
 }
 

@@ -23,6 +23,8 @@ export interface ErrorDetails {
   hostname?: string
   /** After a failed send: how many bytes the system has taken. */
   bytesSent?: number
+  /** After a failed sendMany: how many datagrams the system has taken. */
+  messagesSent?: number
   /** After a failed recvExact: how many bytes had come; they stay readable. */
   bytesRead?: number
   /** After `ETIMEDOUT` by our own clock: the limit, in milliseconds. */
@@ -42,6 +44,7 @@ export class SocketError extends Error implements ErrorDetails {
   declare port?: number
   declare hostname?: string
   declare bytesSent?: number
+  declare messagesSent?: number
   declare bytesRead?: number
   declare timeout?: number
 

@@ -23,7 +23,9 @@ export class Lane {
   #tail: Operation | null = null
   /** Trying makes sense: nothing says that the system would block. */
   ready = true
-  /** The poller watches the stream, so a short count means that nothing is left, and what comes next will be reported. */
+  /** The poller watches. */
+  #watched = false
+  /** It does, and this is a stream, so a short count means that nothing is left, and what comes next will be reported. */
   #shortMeansNone = false
   /** The peer has hung up, or there is an error to be read: more can be there than a short count tells. */
   #hangup = false
@@ -91,9 +93,15 @@ export class Lane {
     if (done < asked && this.#shortMeansNone && !this.#hangup) this.ready = false
   }
 
+  /** A step took all that the system had. Once the poller watches, what comes next will be reported. */
+  drained(): void {
+    if (this.#watched && SHORT_READ_DRAINS && !this.#hangup) this.ready = false
+  }
+
   /** A step found that the system would block; from now on the poller watches. */
   blocked(): void {
     this.ready = false
+    this.#watched = true
     this.#shortMeansNone = SHORT_READ_DRAINS && this.link.stream
   }
 

@@ -3,6 +3,7 @@
  * here except through the operations that wait, so a forgotten socket can be collected, and is closed then.
  */
 import type { Ahead } from './ahead.js'
+import type { Datagram } from './datagram.js'
 import { forgetLink, holdLink, referencedChanged } from './driver.js'
 import { Lane } from './lane.js'
 import { stopWatching } from './leak.js'
@@ -35,6 +36,12 @@ export class Link {
   spare: Receive | undefined = undefined
   /** Received but not consumed: what an operation that ended badly gave back. */
   unread: Uint8Array | null = null
+  /** The same of datagrams: the system had put them into one with others. */
+  datagrams: Datagram[] | null = null
+  /** The system may put several datagrams into one. */
+  coalesces = false
+  /** The local port, once somebody had to know it. */
+  port: number | undefined = undefined
   /** Told when its time has ended. */
   onEnd: (() => void) | undefined = undefined
   /** Who has read ahead. */
@@ -74,6 +81,7 @@ export class Link {
   /** How many bytes were received but not given out, those included that operations have which wait for more. */
   countUnread(): number {
     let count = this.allUnread()?.length ?? 0
+    for (const { data } of this.datagrams ?? []) count += data.length
     for (const operation of this.reading.waiters()) count += operation.held
     return count
   }

@@ -6,7 +6,7 @@ import { protocolNumber, PROTOCOLS, typeNumber, typeOf } from './kinds.js'
 import { birthHere } from './leak.js'
 import { isSocketType, made, type SocketOf } from './made.js'
 import { native } from './native.js'
-import type { SocketHandle } from './socket.js'
+import type { DetachedDatagram, SocketHandle } from './socket.js'
 import { checkFamily, checkInteger, isBytes } from './validate.js'
 
 /**
@@ -43,17 +43,26 @@ const STANDINGS: readonly unknown[] = ['idle', 'connected', 'listening']
 /** Checks what came as a handle: it may have been through anything. */
 function checkHandle(handle: unknown): asserts handle is SocketHandle {
   if (typeof handle !== 'object' || handle === null) throw typeError('handle', 'what detach() has made', handle)
-  const { key, type, family, standing, timeout, unread, broken, bytesRead, bytesWritten, sharingChosen, replaceStale } = handle as Partial<SocketHandle>
+  const { key, type, family, standing, timeout, unread, datagrams, broken, bytesRead, bytesWritten, sharingChosen, replaceStale } = handle as Partial<SocketHandle>
   if (typeof key !== 'string' || !KEY.test(key)) throw valueError('handle.key', 'must be of a handle that detach() has made', key)
   if (!isSocketType(type)) throw valueError('handle.type', 'must be a type of sockets', type)
   checkFamily(family)
   if (!STANDINGS.includes(standing)) throw valueError('handle.standing', `must be one of ${STANDINGS.join(', ')}`, standing)
   checkTimeout('handle.timeout', timeout)
   if (unread !== null && !(isBytes(unread) && unread.length > 0)) throw typeError('handle.unread', 'null or a Uint8Array', unread)
+  if (datagrams !== null && !(Array.isArray(datagrams) && datagrams.length > 0 && datagrams.every(isDatagram))) {
+    throw typeError('handle.datagrams', 'null or a list of datagrams', datagrams)
+  }
   if (typeof sharingChosen !== 'boolean' || typeof replaceStale !== 'boolean') throw typeError('handle', 'what detach() has made', handle)
   checkInteger('handle.broken', broken, -0x7fff_ffff, 0)
   checkInteger('handle.bytesRead', bytesRead, 0, Number.MAX_SAFE_INTEGER)
   checkInteger('handle.bytesWritten', bytesWritten, 0, Number.MAX_SAFE_INTEGER)
+}
+
+function isDatagram(datagram: unknown): boolean {
+  if (typeof datagram !== 'object' || datagram === null) return false
+  const { data, from, truncated } = datagram as Partial<DetachedDatagram>
+  return isBytes(data) && typeof from === 'object' && from !== null && typeof truncated === 'boolean'
 }
 
 const standingSpace = new Int32Array(6)

@@ -19,6 +19,8 @@ export interface Native {
   /** Whether a stream's short read means that nothing is left (true where readiness comes from epoll or kqueue). */
   readonly SHORT_READ_DRAINS: boolean
   readonly ADDRESS_LENGTH: number
+  /** How many bytes tell of a datagram; datagram.ts has the layout. */
+  readonly RECORD_LENGTH: number
   /** The longest path of a unix socket, in bytes. */
   readonly UNIX_PATH_LENGTH: number
   /** The most descriptors that one message over a unix socket carries; 0 where none are carried. */
@@ -59,9 +61,21 @@ export interface Native {
   send(handle: Handle, data: Uint8Array, offset: number): number
   /** Gathers `list` from buffer `index` on, whose first `offset` bytes are left out. */
   sendList(handle: Handle, list: readonly Uint8Array[], index: number, offset: number): number
-  /** As recv, with the sender's address; `address[1]` is 1 when the datagram was longer than `into`. */
-  recvFrom(handle: Handle, into: Uint8Array, address: Uint8Array): number
+  /** As recv, with a record of the datagram. */
+  recvFrom(handle: Handle, into: Uint8Array, record: Uint8Array): number
+  /** Receives at most so many datagrams; their number. `found`: how many bytes `takeMany` has to give, 1 if nothing is left. */
+  recvMany(handle: Handle, most: number, found: Int32Array): number
+  /** Puts the datagrams that `recvMany` has received into `into`, after their records. */
+  takeMany(into: Uint8Array): number
   sendTo(handle: Handle, data: Uint8Array, address: Uint8Array): number
+  /** Sends the datagrams of `list` from `index` on, each to its one of the addresses, which are of equal length; their number. */
+  sendMany(handle: Handle, list: readonly Uint8Array[], index: number, addresses: Uint8Array): number
+  /** Sends datagrams of `size` bytes; to the peer when `address` is empty. */
+  sendSegments(handle: Handle, data: Uint8Array, size: number, address: Uint8Array): number
+  /** Has the system put datagrams together; 1 if it does. */
+  coalesce(handle: Handle): number
+  /** Whether it does: 1 or 0. */
+  coalesces(handle: Handle): number
   /** how: 0 read, 1 write, 2 both. */
   shutdown(handle: Handle, how: number): number
   localAddress(handle: Handle, address: Uint8Array): number

@@ -3,6 +3,7 @@ import { inspect } from 'node:util'
 import { Address, addressFrom, addressSpace, familyNumber, isWildcard, type AddressFields, type Family, type Protocol, type SocketType } from './address.js'
 import { channels, publish } from './channels.js'
 import { peerCredentials, type PeerCredentials } from './credentials.js'
+import type { Datagram } from './datagram.js'
 import { closedError, rangeError, stateError, systemError, typeError, unsupported, valueError } from './errors.js'
 import { checkTimeout } from './guard.js'
 import { protocolNumber, typeNumber } from './kinds.js'
@@ -32,6 +33,8 @@ export interface SocketHandle<Type extends SocketType = SocketType> {
   readonly timeout: number
   /** What was received but not given out, in memory of its own. */
   readonly unread: Uint8Array | null
+  /** The same of datagrams. */
+  readonly datagrams: readonly DetachedDatagram[] | null
   /** What has broken the connection, as an error number; 0: nothing. */
   readonly broken: number
   readonly bytesRead: number
@@ -40,6 +43,9 @@ export interface SocketHandle<Type extends SocketType = SocketType> {
   readonly sharingChosen: boolean
   readonly replaceStale: boolean
 }
+
+/** A datagram as plain data. */
+export type DetachedDatagram = Omit<Datagram, 'data' | 'from' | 'to'> & { data: Uint8Array; from: AddressFields; to?: AddressFields }
 
 const keySpace = Buffer.alloc(16)
 
@@ -256,6 +262,7 @@ export abstract class Socket {
       key: keySpace.toString('hex'), type, family, protocol, standing, peer, timeout,
       // Of a view the whole memory would be cloned, with whatever else is in it.
       unread: unread && new Uint8Array(unread),
+      datagrams: link.datagrams && link.datagrams.map(toPlain),
       broken: link.broken, bytesRead: link.reading.bytes, bytesWritten: link.writing.bytes,
       sharingChosen: this.#sharingChosen, replaceStale: this.#replaceStale
     }
@@ -364,10 +371,11 @@ export abstract class Socket {
   }
 
   /** Goes on where the socket was that has been detached. @internal */
-  resume({ timeout, unread, broken, bytesRead, bytesWritten, sharingChosen, replaceStale }: SocketHandle, peer: Address | undefined): void {
+  resume({ timeout, unread, datagrams, broken, bytesRead, bytesWritten, sharingChosen, replaceStale }: SocketHandle, peer: Address | undefined): void {
     if (peer !== undefined) this.peer = peer
     this.timeout = timeout
     Object.assign(this.link, { unread, broken })
+    if (datagrams !== null) this.link.datagrams = datagrams.map(fromPlain)
     this.link.reading.bytes = bytesRead
     this.link.writing.bytes = bytesWritten
     this.#sharingChosen = sharingChosen
@@ -450,6 +458,15 @@ const LACKS = new Set(['EAFNOSUPPORT', 'EPROTONOSUPPORT', 'ESOCKTNOSUPPORT', 'EP
 function checkedBoolean(name: string, value: unknown): boolean {
   if (typeof value !== 'boolean') throw typeError(name, 'a boolean', value)
   return value
+}
+
+function toPlain({ data, from, to, ...rest }: Datagram): DetachedDatagram {
+  return { ...rest, data: new Uint8Array(data), from: from.toJSON(), ...to && { to: to.toJSON() } }
+}
+
+/** The datagram of plain data, which may have been through anything; throws what is wrong with it. */
+function fromPlain({ data, from, to, ...rest }: DetachedDatagram): Datagram {
+  return { ...rest, data: Buffer.from(data), from: Address.from(from), ...to && { to: Address.from(to) } }
 }
 
 /** The system gives an unbound socket the wildcard address with port 0, a unix one an empty path. */

@@ -8,6 +8,7 @@
 pub mod address;
 mod bound;
 mod credentials;
+pub mod datagram;
 pub mod detached;
 pub mod error;
 mod handles;

@@ -13,6 +13,7 @@ use mio::{Registry, Token};
 use socket2::{Domain, Protocol, SockAddr};
 
 use crate::bound::{remove_stale, BoundPath};
+use crate::datagram::Datagrams;
 use crate::kind::{Family, Kind};
 use crate::owned::{self, Owned};
 use crate::{error, options, sys};
@@ -49,6 +50,7 @@ pub struct Socket {
     place: Cell<Option<SocketAddr>>,
     /// An attempt to connect has failed.
     spent: Cell<bool>,
+    pub(crate) datagrams: Datagrams,
 }
 
 impl Socket {
@@ -109,7 +111,9 @@ impl Socket {
         let socket = sys::take_over(sys::borrow(number)?)?;
         let place = socket.local_addr().ok().and_then(|address| address.as_socket()).filter(|place| place.port() != 0);
         let protocol = (standing.protocol != 0).then(|| Protocol::from(standing.protocol));
-        Ok(Socket { protocol, place: Cell::new(place), ..Socket::new(socket, standing.kind) })
+        let socket = Socket { protocol, place: Cell::new(place), ..Socket::new(socket, standing.kind) };
+        socket.look_at_datagrams();
+        Ok(socket)
     }
 
     /// Gives the descriptor to the caller, open and unwatched. It still does not block and is not inherited; a unix path that
@@ -142,6 +146,7 @@ impl Socket {
             watched: false,
             place: Cell::new(None),
             spent: Cell::new(false),
+            datagrams: Datagrams::default(),
         }
     }
 
@@ -302,13 +307,6 @@ impl Socket {
         self.try_io(|socket| {
             socket.send_vectored_with_flags(list, sys::SEND_FLAGS).map_err(|error| sys::send_error(socket, error))
         })
-    }
-
-    /// Receives one datagram: its length in the buffer, whether it was longer than that, and its sender.
-    ///
-    /// The sender is of family 0 when the system names none: an unbound unix socket, or a connected stream.
-    pub fn recv_from(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<(usize, bool, SockAddr)> {
-        self.try_io(|socket| sys::recv_from(socket, buffer))
     }
 
     /// Sends one datagram to `address`.

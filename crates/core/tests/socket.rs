@@ -70,7 +70,7 @@ fn what_would_have_to_wait_says_so() {
     let error = client.recv(&mut [MaybeUninit::uninit(); 8]).unwrap_err();
     assert_eq!(error::code(&error), error::WOULD_BLOCK);
     let datagrams = bound(Family::Inet, Kind::Datagram);
-    assert_eq!(name(&datagrams.recv_from(&mut [MaybeUninit::uninit(); 8]).unwrap_err()), "EAGAIN");
+    assert_eq!(name(&datagrams.recv_message(&mut [MaybeUninit::uninit(); 8]).unwrap_err()), "EAGAIN");
 }
 
 #[test]

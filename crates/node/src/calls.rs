@@ -16,11 +16,12 @@ use std::rc::Rc;
 use napi::bindgen_prelude::*;
 use napi::sys;
 use socket2_core::address::{self, WIRE_LENGTH};
+use socket2_core::datagram::RECORD_LENGTH;
 use socket2_core::error::{self, INVALID, PANICKED, WOULD_BLOCK};
 use socket2_core::{MOST_HANDLES, SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
 
 use crate::environment::{environments, Environment};
-use crate::{moves, poll, sockets};
+use crate::{datagrams, moves, poll, sockets};
 
 /// The most that one call moves, so that every count fits a 31-bit integer. Linux stops a page short of 2 GiB by itself.
 pub const MOST_BYTES: usize = 0x7fff_f000;
@@ -50,8 +51,10 @@ calls! {
     "open" => sockets::open, "pair" => sockets::pair, "close" => sockets::close, "fd" => sockets::fd,
     "bind" => sockets::bind, "listen" => sockets::listen, "accept" => sockets::accept,
     "connect" => sockets::connect, "disconnect" => sockets::disconnect, "verdict" => sockets::verdict,
-    "recv" => sockets::recv, "recvFrom" => sockets::recv_from,
-    "send" => sockets::send, "sendTo" => sockets::send_to, "sendList" => sockets::send_list,
+    "recv" => sockets::recv, "send" => sockets::send, "sendList" => sockets::send_list,
+    "recvFrom" => datagrams::recv_from, "recvMany" => datagrams::recv_many, "takeMany" => datagrams::take_many,
+    "sendTo" => datagrams::send_to, "sendMany" => datagrams::send_many, "sendSegments" => datagrams::send_segments,
+    "coalesce" => datagrams::coalesce, "coalesces" => datagrams::coalesces,
     "shutdown" => sockets::shutdown,
     "detach" => moves::detach, "attach" => moves::attach, "discard" => moves::discard, "detached" => moves::detached, "told" => moves::told,
     "adopt" => moves::adopt, "release" => moves::release, "keepFromChildren" => moves::keep_from_children,
@@ -91,6 +94,7 @@ pub fn register(env: &Env, environment: Rc<Environment>) -> Result<Object<'_>> {
     exports.set_named_property("MOST_HANDLES", MOST_HANDLES as u32)?;
     exports.set_named_property("UNIX_PATH_LENGTH", UNIX_PATH_LENGTH as u32)?;
     exports.set_named_property("ADDRESS_LENGTH", WIRE_LENGTH as u32)?;
+    exports.set_named_property("RECORD_LENGTH", RECORD_LENGTH as u32)?;
     Ok(exports)
 }
 

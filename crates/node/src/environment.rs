@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use napi::bindgen_prelude::*;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use socket2_core::datagram::Batch;
 use socket2_core::detached::Fresh;
 use socket2_core::lookup::Pool;
 use socket2_core::poller::Poller;
@@ -33,6 +34,8 @@ pub struct Environment {
     pub lookups: Pool,
     /// The sockets that JavaScript has detached since it last said that it is done with that.
     pub fresh: RefCell<Fresh>,
+    /// The datagrams that the last call for many has received; made when the first comes.
+    pub batch: RefCell<Option<Box<Batch>>>,
     pub deliver: Arc<OnceLock<Deliver>>,
     pub resolved: Arc<OnceLock<Resolved>>,
     /// Whether `deliver` keeps the process alive at the moment.
@@ -49,6 +52,7 @@ impl Environment {
             sockets: RefCell::new(sockets),
             lookups: Pool::new(),
             fresh: RefCell::default(),
+            batch: RefCell::default(),
             deliver,
             resolved: Arc::new(OnceLock::new()),
             alive: Cell::new(false),

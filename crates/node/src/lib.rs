@@ -6,6 +6,7 @@
 //! - `lookup`, `text`: the calls that are not hot, by `#[napi]`.
 
 mod calls;
+mod datagrams;
 mod environment;
 mod lookup;
 mod moves;

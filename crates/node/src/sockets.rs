@@ -136,24 +136,6 @@ pub fn send_list(environment: &Environment, arguments: &Arguments) -> Outcome {
     attempt(environment, arguments, |socket| socket.send_vectored(&slices)).map(count)
 }
 
-// recvFrom(handle, into, address)
-pub fn recv_from(environment: &Environment, arguments: &Arguments) -> Outcome {
-    let space = arguments.space(1)?;
-    let (bytes, truncated, from) = attempt(environment, arguments, |socket| socket.recv_from(space))?;
-    arguments.put_address(2, &from)?;
-    if truncated {
-        arguments.space(2)?[1].write(1);
-    }
-    Ok(count(bytes))
-}
-
-// sendTo(handle, data, address)
-pub fn send_to(environment: &Environment, arguments: &Arguments) -> Outcome {
-    let data = arguments.bytes(1)?;
-    let address = address::decode(arguments.bytes(2)?).map_err(|error| error::code(&error))?;
-    attempt(environment, arguments, |socket| socket.send_to(data, &address)).map(count)
-}
-
 // shutdown(handle, how)
 pub fn shutdown(environment: &Environment, arguments: &Arguments) -> Outcome {
     let how = match arguments.int(1)? {

@@ -56,7 +56,10 @@ pub fn set(socket: &Socket, id: usize, value: i64) -> io::Result<()> {
     let row = row(id)?;
     match row.read_only() || !row.value.admits(value) {
         true => Err(io::ErrorKind::InvalidInput.into()),
-        false => socket.with(|socket| row.write(socket, value)),
+        false => {
+            socket.may_tell();
+            socket.with(|socket| row.write(socket, value))
+        }
     }
 }
 
@@ -94,6 +97,7 @@ pub fn get_raw(socket: &Socket, level: i32, name: i32, into: &mut [u8]) -> io::R
 /// # Errors
 /// As [`get_raw`].
 pub fn set_raw(socket: &Socket, level: i32, name: i32, value: &[u8]) -> io::Result<()> {
+    socket.may_tell();
     socket.with(|socket| sys::write_option(socket, (level, name), value))
 }
 

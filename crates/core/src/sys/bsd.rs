@@ -1,6 +1,7 @@
 //! macOS and the BSDs: what Linux does by flags.
 
 mod options;
+pub(crate) mod told;
 
 use std::io;
 

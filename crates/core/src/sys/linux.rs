@@ -1,6 +1,8 @@
 //! Linux and Android: flags that other Unixes need a second call for.
 
+mod many;
 mod options;
+pub(crate) mod told;
 
 use std::io;
 
@@ -8,6 +10,7 @@ use mio::Interest;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::unix::option;
+pub(crate) use many::*;
 pub(crate) use options::*;
 
 use crate::credentials::Credentials;

@@ -9,7 +9,9 @@
 //! | `connect`, `disconnect`     | with one meaning of their results                                            |
 //! | `is_connected`              | whether the attempt has succeeded                                            |
 //! | `CONNECTS_AGAIN`            | whether a socket can connect after an attempt that failed                    |
-//! | `recv_from`                 | with the truncated flag                                                      |
+//! | `recv_message`              | a datagram with what the system tells of it                                  |
+//! | `Mailbox`, `send_many`      | many datagrams at once, or one after the other                               |
+//! | `coalesce`, `coalesces`, `splits`, `send_split` | several datagrams that the system handles as one         |
 //! | `late_error`                | the error of a call that tells of an earlier one, with one meaning           |
 //! | `SEND_FLAGS`, `MOST_PER_SEND` | so that sending never raises a signal, and takes only what there is room for |
 //! | `send_error`                | the error of sending to the peer, with one meaning                           |
@@ -37,6 +39,22 @@
 
 /// The level and the name of an option, where the system has it.
 pub(crate) type Constant = Option<(i32, i32)>;
+
+/// How receiving many has ended.
+pub(crate) enum End {
+    /// There was no more room.
+    Full,
+    /// There were no more datagrams.
+    Empty,
+    /// With an error, behind those that came.
+    #[cfg_attr(linux, expect(dead_code))] // there the socket keeps it
+    Failed(std::io::Error),
+}
+
+#[cfg(not(linux))]
+mod one_by_one;
+#[cfg(not(linux))]
+pub(crate) use one_by_one::*;
 
 #[cfg(unix)]
 mod unix;

@@ -1,6 +1,8 @@
 //! What all Unixes share.
 
 mod adopt;
+pub(crate) mod control;
+pub(crate) mod datagram;
 mod handles;
 
 use std::borrow::Cow;
@@ -15,10 +17,11 @@ use std::path::{Path, PathBuf};
 use mio::event::Source as _;
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Registry, Token};
-use socket2::{Domain, MaybeUninitSlice, SockAddr, SockAddrStorage, Socket, Type};
+use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
 
 use super::ABSTRACT_NAMES;
 pub(crate) use adopt::*;
+pub(crate) use datagram::recv_message;
 pub use handles::MOST_HANDLES;
 pub(crate) use handles::*;
 
@@ -130,12 +133,6 @@ pub(crate) fn disconnect(socket: &Socket) -> io::Result<()> {
         }
         result => result,
     }
-}
-
-/// Receives a datagram, whether it was cut, and its sender.
-pub(crate) fn recv_from(socket: &Socket, buffer: &mut [MaybeUninit<u8>]) -> io::Result<(usize, bool, SockAddr)> {
-    let (length, flags, sender) = socket.recv_from_vectored(&mut [MaybeUninitSlice::new(buffer)])?;
-    Ok((length, flags.is_truncated(), sender))
 }
 
 /// Copies the path of a unix address to `out`, an abstract name with its NUL byte in front; 0 when it is unnamed.

@@ -2,13 +2,13 @@
 
 mod adopt;
 mod connect;
+mod datagram;
 mod errors;
 mod file;
 mod options;
 
 use std::ffi::CString;
 use std::io;
-use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::windows::io::{AsRawSocket, FromRawSocket, IntoRawSocket};
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use mio::event::Source as _;
 use mio::net::UdpSocket;
 use mio::{Interest, Poll, Registry, Token};
-use socket2::{Domain, MaybeUninitSlice, Protocol, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use windows_sys::Win32::NetworkManagement::IpHelper::{
     if_nametoindex, ConvertInterfaceAliasToLuid, ConvertInterfaceLuidToIndex,
 };
@@ -26,6 +26,7 @@ use windows_sys::Win32::Networking::WinSock as winsock;
 pub use adopt::MOST_HANDLES;
 pub(crate) use adopt::*;
 pub(crate) use connect::*;
+pub(crate) use datagram::recv_message;
 pub(crate) use errors::{error_code, ERRORS};
 pub(crate) use file::{file_identity, is_socket, FileIdentity};
 pub(crate) use options::*;
@@ -143,23 +144,6 @@ pub(crate) fn late_error(socket: &Socket, error: io::Error) -> io::Error {
             }
         }
         _ => error,
-    }
-}
-
-/// Receives a datagram, whether it was cut, and its sender.
-pub(crate) fn recv_from(socket: &Socket, buffer: &mut [MaybeUninit<u8>]) -> io::Result<(usize, bool, SockAddr)> {
-    loop {
-        match socket.recv_from_vectored(&mut [MaybeUninitSlice::new(buffer)]) {
-            // The count of a cut datagram is 0 in Wine; by definition it fills the buffer.
-            Ok((_, flags, sender)) if flags.is_truncated() => return Ok((buffer.len(), true, sender)),
-            Ok((length, _, sender)) => return Ok((length, false, sender)),
-            Err(error) => match error.raw_os_error() {
-                Some(winsock::WSAEINVAL) if is_datagram(socket) && socket.local_addr().is_err() => {
-                    bind_anywhere(socket)?
-                }
-                _ => return Err(error),
-            },
-        }
     }
 }
 

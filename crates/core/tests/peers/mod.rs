@@ -100,8 +100,8 @@ pub fn recv(socket: &mut Socket, length: usize) -> io::Result<Vec<u8>> {
 /// Receives one datagram of at most `length` bytes, waiting for it.
 pub fn recv_from(socket: &mut Socket, length: usize) -> io::Result<(Vec<u8>, bool, SockAddr)> {
     let mut buffer = vec![MaybeUninit::new(0xAA); length];
-    let (count, truncated, sender) = until(socket, |socket| socket.recv_from(&mut buffer))?;
-    Ok((filled(&buffer, count), truncated, sender))
+    let envelope = until(socket, |socket| socket.recv_message(&mut buffer))?;
+    Ok((filled(&buffer, envelope.length), envelope.truncated, envelope.from))
 }
 
 #[allow(unsafe_code)]

@@ -8,6 +8,7 @@ use std::ptr;
 use socket2::Socket;
 
 use super::super::{RECEIVE_FLAGS, SEND_FLAGS};
+use super::control;
 
 /// A descriptor that is closed when nobody takes it.
 pub(crate) type OwnedHandle = OwnedFd;
@@ -21,7 +22,7 @@ pub(crate) fn number_of(handle: OwnedHandle) -> i64 {
 pub const MOST_HANDLES: usize = 253;
 
 /// Room for that many and for whatever else the socket's options let come along, aligned as headers are.
-type Control = [u64; 256];
+type Control = control::Space<256>;
 
 /// Sends descriptors along with data.
 pub(crate) fn send_handles(socket: &Socket, data: &[u8], handles: &[RawFd]) -> io::Result<usize> {
@@ -70,26 +71,21 @@ pub(crate) fn recv_handles(
     // SAFETY: the descriptor is open while `socket` is borrowed; the message points to live locals and to `buffer`, which may be written.
     let count = unsafe { libc::recvmsg(socket.as_raw_fd(), &mut message, RECEIVE_FLAGS) };
     let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
-    // SAFETY: the system has filled the control buffer; the macros stay inside of it.
-    let mut header = unsafe { libc::CMSG_FIRSTHDR(&message) };
-    while !header.is_null() {
-        // SAFETY: a header that the macros found; what follows it is of the length it says, and SCM_RIGHTS are open descriptors,
-        // new to this process and nobody's yet.
-        unsafe {
-            if ((*header).cmsg_level, (*header).cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
-                let data = libc::CMSG_DATA(header);
-                let length = (*header).cmsg_len as usize - (data as usize - header as usize);
-                for place in 0..length / size_of::<RawFd>() {
-                    let fd = data.cast::<RawFd>().add(place).read_unaligned();
-                    handles.push(OwnedFd::from_raw_fd(fd));
-                    if RECEIVE_FLAGS == 0 {
-                        // Without the flag a child that is made right now may inherit it; nothing better is to be had.
-                        libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
-                    }
+    // SAFETY: the system has just filled the control part, which lives.
+    unsafe {
+        control::each(&message, |level, kind, data| {
+            if (level, kind) != (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+                return;
+            }
+            for fd in data.chunks_exact(size_of::<RawFd>()).filter_map(control::number) {
+                // SAFETY: SCM_RIGHTS are open descriptors, new to this process and nobody's yet.
+                handles.push(OwnedFd::from_raw_fd(fd));
+                if RECEIVE_FLAGS == 0 {
+                    // Without the flag a child that is made right now may inherit it; nothing better is to be had.
+                    libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
                 }
             }
-            header = libc::CMSG_NXTHDR(&message, header);
-        }
+        });
     }
     Ok((count, message.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0))
 }
