@@ -223,11 +223,11 @@ impl Socket {
         self.try_io(|socket| sys::recv_message(socket, buffer, self.datagrams.tells.get()))
     }
 
-    /// Receives into `batch` what is there, at most `most` datagrams; but from a socket that [`coalesces`](Self::coalesces) at
-    /// least as many as the system has put into one. Whether it is known that there are no more.
+    /// Receives into `batch` what is there, at most `most` datagrams, and no more than [`MOST_AT_ONCE`]; those counted as one that
+    /// the system has put into one. Whether it is known that there are no more.
     pub fn recv_many(&self, batch: &mut Batch, most: usize) -> io::Result<bool> {
         self.late_error()?;
-        let most = if self.coalesces() { most / MOST_SEGMENTS } else { most }.clamp(1, MOST_AT_ONCE);
+        let most = most.clamp(1, MOST_AT_ONCE);
         let tells = self.datagrams.tells.get();
         let Batch { mailbox, space, envelopes } = batch;
         let end = self.try_io(|socket| {
