@@ -51,6 +51,7 @@ type Receive = unsafe extern "system" fn(
 fn receiver(socket: &Socket) -> Option<Receive> {
     static FOUND: OnceLock<Option<Receive>> = OnceLock::new();
     *FOUND.get_or_init(|| {
+        let asked = winsock::WSAID_WSARECVMSG;
         let mut found: Option<Receive> = None;
         let mut length = 0;
         // SAFETY: the SOCKET is open while `socket` is borrowed; the system reads a GUID and writes a pointer to a function of this
@@ -59,8 +60,8 @@ fn receiver(socket: &Socket) -> Option<Receive> {
             winsock::WSAIoctl(
                 socket.as_raw_socket() as winsock::SOCKET,
                 winsock::SIO_GET_EXTENSION_FUNCTION_POINTER,
-                (&raw const winsock::WSAID_WSARECVMSG).cast(),
-                size_of_val(&winsock::WSAID_WSARECVMSG) as u32,
+                (&raw const asked).cast(),
+                size_of_val(&asked) as u32,
                 (&raw mut found).cast(),
                 size_of_val(&found) as u32,
                 &mut length,
