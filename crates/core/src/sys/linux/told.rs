@@ -15,7 +15,9 @@ pub(crate) fn read(told: &mut Told, level: c_int, kind: c_int, data: &[u8]) {
         }
         (libc::IPPROTO_IP, libc::IP_TTL) => told.hops = byte(data),
         (libc::IPPROTO_IP, libc::IP_TOS) => told.traffic_class = byte(data),
-        (libc::SOL_UDP, libc::UDP_GRO) => told.segment = number(data).and_then(|length| usize::try_from(length).ok()).unwrap_or(0),
+        (libc::SOL_UDP, libc::UDP_GRO) => {
+            told.segment = number(data).and_then(|length| usize::try_from(length).ok()).unwrap_or(0)
+        }
         _ => {}
     }
 }

@@ -91,9 +91,8 @@ fn recv_with_control(socket: &Socket, buffer: &mut [MaybeUninit<u8>], receive: R
     };
     let mut count = 0;
     // SAFETY: the SOCKET is open while `socket` is borrowed; the message points to live locals and to `buffer`, which may be written.
-    let result = unsafe {
-        receive(socket.as_raw_socket() as winsock::SOCKET, &mut message, &mut count, null_mut(), None)
-    };
+    let result =
+        unsafe { receive(socket.as_raw_socket() as winsock::SOCKET, &mut message, &mut count, null_mut(), None) };
     let mut truncated = message.dwFlags & winsock::MSG_TRUNC != 0;
     if result != 0 {
         let error = io::Error::last_os_error();
@@ -143,7 +142,8 @@ fn read(told: &mut Told, level: i32, kind: i32, data: &[u8]) {
             told.interface = number(16);
         }
         // Named by the option that asks for it, or by the one that sets it: versions differ.
-        (winsock::IPPROTO_IP, winsock::IP_RECVTTL | winsock::IP_TTL) | (winsock::IPPROTO_IPV6, winsock::IPV6_HOPLIMIT) => {
+        (winsock::IPPROTO_IP, winsock::IP_RECVTTL | winsock::IP_TTL)
+        | (winsock::IPPROTO_IPV6, winsock::IPV6_HOPLIMIT) => {
             told.hops = number(0).map(|hops| hops as u8);
         }
         (winsock::IPPROTO_IP, winsock::IP_RECVTOS | winsock::IP_TOS)
