@@ -1,7 +1,7 @@
 // Many datagrams at a time, and what the system tells of each.
 import test, { type ExecutionContext } from 'ava'
-import { attach, pair, raw, SocketError, udp, type Control, type Datagram, type Family, type OptionName, type SocketOptions, type UdpSocket } from 'socket2'
-import { addressOf, closing, lacks, loopback, unless, wine } from './_util.js'
+import { attach, raw, SocketError, udp, type Control, type Datagram, type Family, type OptionName, type SocketOptions, type UdpSocket } from 'socket2'
+import { addressOf, closing, datagrams, lacks, loopback, unless, wine } from './_util.js'
 
 const families = ['inet', 'inet6', 'unix'] as const
 const ip = ['inet', 'inet6'] as const
@@ -23,7 +23,7 @@ async function collect(socket: UdpSocket, count: number, max = count): Promise<D
   return all
 }
 
-const texts = (datagrams: readonly Datagram[]): string[] => datagrams.map(({ data }) => data.toString())
+const texts = (all: readonly Datagram[]): string[] => all.map(({ data }) => data.toString())
 const numbered = (count: number, from = 0): string[] => Array.from({ length: count }, (_, i) => `number ${from + i}`)
 
 for (const family of families) {
@@ -307,8 +307,7 @@ test('a wait for many that is aborted or runs out of time has taken nothing', as
 })
 
 unless(lacks.handles, test.serial)('descriptors that meet recv or recvMany are closed', async t => {
-  const [one, other] = pair('udp')
-  closing(t, one), closing(t, other)
+  const [one, other] = await datagrams(t)
   const before = udp()
   const free = before.fd
   before.close()
@@ -321,8 +320,7 @@ unless(lacks.handles, test.serial)('descriptors that meet recv or recvMany are c
 })
 
 unless(process.platform === 'win32' && 'Windows takes no part in the waiting of a full receiver')('many to a receiver that is full wait, and all arrive in their order', async t => {
-  const [one, other] = pair('udp')
-  closing(t, one), closing(t, other)
+  const [one, other] = await datagrams(t)
   const sending = one.sendMany(numbered(2_000).map(data => ({ data })))
   t.deepEqual(texts(await collect(other, 2_000, 50)), numbered(2_000))
   t.is(await sending, 2_000)

@@ -19,6 +19,8 @@ export interface Native {
   /** Whether a stream's short read means that nothing is left (true where readiness comes from epoll or kqueue). */
   readonly SHORT_READ_DRAINS: boolean
   readonly ADDRESS_LENGTH: number
+  /** How many datagrams one call receives or sends at most. */
+  readonly MOST_AT_ONCE: number
   /** How many bytes tell of a datagram; datagram.ts has the layout. */
   readonly RECORD_LENGTH: number
   /** The longest path of a unix socket, in bytes. */

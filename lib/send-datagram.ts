@@ -6,7 +6,7 @@ import type { Link } from './link.js'
 import { native } from './native.js'
 import { Operation } from './operation.js'
 
-const { WOULD_BLOCK } = native
+const { MOST_AT_ONCE, WOULD_BLOCK } = native
 
 /** How soon, in ms, a full unix receiver is tried again: the system reports nothing when it has room for a stranger. */
 const UNIX_RETRY = 2
@@ -215,8 +215,13 @@ export class SendMany extends Sending {
   }
 
   protected gone(): Error | undefined {
-    const place = this.#list.findIndex(({ length }, place) => place >= this.#done && length !== this.#lengths[place])
-    return place < 0 ? undefined : valueError(`messages[${place}].data`, 'was detached or resized while the operation waited', this.#list[place])
+    // Only of those that the next call may take, since there can be very many.
+    const end = Math.min(this.#done + MOST_AT_ONCE, this.#list.length)
+    for (let place = this.#done; place < end; place++) {
+      const data = this.#list[place] as Uint8Array
+      if (data.length !== this.#lengths[place]) return valueError(`messages[${place}].data`, 'was detached or resized while the operation waited', data)
+    }
+    return undefined
   }
 
   override annotate(error: SocketError): void {

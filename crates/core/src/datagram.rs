@@ -20,7 +20,7 @@
 use std::cell::Cell;
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use socket2::SockAddr;
 
@@ -81,6 +81,16 @@ impl Told {
     fn is_anything(&self) -> bool {
         Told { segment: 0, ..*self } != Told::default()
     }
+
+    /// The address to which it was sent, with the interface that one of a single network is good for.
+    fn destination(&self) -> Option<SocketAddr> {
+        match (self.to?, self.interface) {
+            (IpAddr::V6(ip), Some(index)) if ip.is_unicast_link_local() || ip.is_multicast() => {
+                Some(SocketAddrV6::new(ip, 0, 0, index).into())
+            }
+            (ip, _) => Some(SocketAddr::new(ip, 0)),
+        }
+    }
 }
 
 impl Envelope {
@@ -103,8 +113,8 @@ impl Envelope {
             put(24, self.told.traffic_class.map_or(-1, i32::from));
             out[32..40].copy_from_slice(&self.told.time.unwrap_or(f64::NAN).to_le_bytes());
             let mut wire = [0; WIRE_LENGTH];
-            if let Some(ip) = self.told.to {
-                address::encode(&SockAddr::from(SocketAddr::new(ip, 0)), &mut wire);
+            if let Some(to) = self.told.destination() {
+                address::encode(&to.into(), &mut wire);
             }
             out[40..40 + IP_WIRE_LENGTH].copy_from_slice(&wire[..IP_WIRE_LENGTH]);
         }

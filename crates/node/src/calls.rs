@@ -16,7 +16,7 @@ use std::rc::Rc;
 use napi::bindgen_prelude::*;
 use napi::sys;
 use socket2_core::address::{self, WIRE_LENGTH};
-use socket2_core::datagram::RECORD_LENGTH;
+use socket2_core::datagram::{MOST_AT_ONCE, RECORD_LENGTH};
 use socket2_core::error::{self, INVALID, PANICKED, WOULD_BLOCK};
 use socket2_core::{MOST_HANDLES, SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
 
@@ -95,6 +95,7 @@ pub fn register(env: &Env, environment: Rc<Environment>) -> Result<Object<'_>> {
     exports.set_named_property("UNIX_PATH_LENGTH", UNIX_PATH_LENGTH as u32)?;
     exports.set_named_property("ADDRESS_LENGTH", WIRE_LENGTH as u32)?;
     exports.set_named_property("RECORD_LENGTH", RECORD_LENGTH as u32)?;
+    exports.set_named_property("MOST_AT_ONCE", MOST_AT_ONCE as u32)?;
     Ok(exports)
 }
 

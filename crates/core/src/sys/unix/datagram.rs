@@ -58,8 +58,7 @@ fn read(told: &mut Told, level: c_int, kind: c_int, data: &[u8]) {
         (libc::SOL_SOCKET, libc::SCM_TIMESTAMP) => told.time = time(data),
         (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
             if let (Some(ip), Some(index)) = (data.first_chunk::<16>(), data.get(16..).and_then(number)) {
-                let ip = Ipv6Addr::from(*ip);
-                told.to = Some(ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4));
+                told.to = Some(Ipv6Addr::from(*ip).into());
                 told.interface = u32::try_from(index).ok();
             }
         }

@@ -135,10 +135,7 @@ fn read(told: &mut Told, level: i32, kind: i32, data: &[u8]) {
             told.interface = number(4);
         }
         (winsock::IPPROTO_IPV6, winsock::IPV6_PKTINFO) => {
-            told.to = data.first_chunk::<16>().map(|ip| {
-                let ip = Ipv6Addr::from(*ip);
-                ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4)
-            });
+            told.to = data.first_chunk::<16>().map(|ip| IpAddr::V6(Ipv6Addr::from(*ip)));
             told.interface = number(16);
         }
         // Named by the option that asks for it, or by the one that sets it: versions differ.
