@@ -148,7 +148,7 @@ pub struct Batch {
 impl Default for Batch {
     fn default() -> Batch {
         Batch {
-            mailbox: sys::Mailbox::default(),
+            mailbox: sys::Mailbox::new(),
             // Pages that no datagram reaches take no memory.
             space: Box::new_uninit_slice(MOST_AT_ONCE * SLOT),
             envelopes: Vec::with_capacity(MOST_AT_ONCE),
@@ -244,11 +244,17 @@ impl Socket {
             envelopes.clear();
             mailbox.receive(socket, &mut space[..most * SLOT], SLOT, tells, envelopes)
         })?;
-        if let sys::End::Failed(error) = end {
-            self.datagrams.late.set(Some(error));
-            return Ok(false);
-        }
-        Ok(matches!(end, sys::End::Empty))
+        Ok(match end {
+            sys::End::Empty => true,
+            sys::End::Full => false,
+            sys::End::Failed(error) => {
+                let error = self.with(|socket| Ok(sys::late_error(socket, error)))?;
+                // That one is nobody's.
+                let told = error.kind() != io::ErrorKind::Interrupted;
+                self.datagrams.late.set(told.then_some(error));
+                false
+            }
+        })
     }
 
     fn late_error(&self) -> io::Result<()> {

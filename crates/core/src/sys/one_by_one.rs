@@ -9,10 +9,13 @@ use super::{recv_message, send_error, End, SEND_FLAGS};
 use crate::datagram::{Envelope, Message};
 
 /// What receiving many at once takes: nothing here.
-#[derive(Default)]
 pub(crate) struct Mailbox;
 
 impl Mailbox {
+    pub(crate) fn new() -> Mailbox {
+        Mailbox
+    }
+
     /// Receives what is there, as long as there are slots in `space`.
     pub(crate) fn receive(
         &mut self,

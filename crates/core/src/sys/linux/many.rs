@@ -18,8 +18,8 @@ pub(crate) struct Mailbox {
     controls: Vec<Control>,
 }
 
-impl Default for Mailbox {
-    fn default() -> Mailbox {
+impl Mailbox {
+    pub(crate) fn new() -> Mailbox {
         // SAFETY: zeroes are a head of nothing, and a part of nothing.
         let (head, part) = unsafe { (mem::zeroed(), mem::zeroed()) };
         Mailbox {
@@ -29,9 +29,7 @@ impl Default for Mailbox {
             controls: vec![[0; 64]; MOST_AT_ONCE],
         }
     }
-}
 
-impl Mailbox {
     /// Receives what is there, as long as there are slots in `space`.
     pub(crate) fn receive(
         &mut self,
