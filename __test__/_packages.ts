@@ -54,6 +54,11 @@ export async function output(command: string, args: readonly string[], options: 
   }
 }
 
+/** Whether an error of `output` says that this step of a script has failed because the registry of npm is out of reach. */
+export function outOfReach(error: unknown, step: string): boolean {
+  return new RegExp(`${step} … failed[^]*\\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|ETIMEDOUT)\\b`).test(String(error))
+}
+
 /** Scripts tell their steps first, and their result at the end. */
 export function lastLine(text: string): string {
   return text.trim().split('\n').at(-1) ?? ''

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:f
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { echo, isFor, lastLine, npmLacks, output, pack, root, type Manifest, type Package } from './_packages.js'
+import { echo, isFor, lastLine, npmLacks, outOfReach, output, pack, root, type Manifest, type Package } from './_packages.js'
 import { registry } from './_registry.js'
 import type { Reason } from './_system.js'
 import { unless } from './_util.js'
@@ -143,7 +143,7 @@ async function prepare(): Promise<Tools | string> {
     const fetched = await output(process.execPath, [join(root, 'scripts/managers.mjs')])
     return { ...JSON.parse(lastLine(fetched)) as Omit<Tools, 'packages'>, packages: await packAll() }
   } catch (error) {
-    if (/fetching the package managers.*failed[^]*\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|ETIMEDOUT)\b/.test(String(error))) {
+    if (outOfReach(error, 'fetching the package managers')) {
       return 'the package managers have not been fetched yet, and the registry of npm is out of reach'
     }
     throw error

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
-import { child, freshPath, lacks, rounds, unless } from './_util.js'
+import { child, freshPath, lacks, rounds, staysAlive, unless } from './_util.js'
 
 const linux = unless(lacks.linux)
 
@@ -18,7 +18,7 @@ for (const name of ['idle listener', 'idle connection', 'idle udp']) {
 
 for (const name of ['pending accept', 'pending recv', 'pending send', 'pending udp recv', 'ref after unref', 'ref while it waits', 'unref of one among two']) {
   test(`the process goes on with a ${name}`, async t => {
-    await staysAlive(t, name)
+    await staysAlive(t, 'alive', [name])
   })
 }
 
@@ -114,15 +114,3 @@ linux('an object that holds a socket it has made is collected with it, closed or
 test('a socket that is waited for is not forgotten, whoever else refers to it', async t => {
   t.like(await child(t, 'trouble', ['forgotten, but waited for'], ['--expose-gc']), { code: 0, stdout: 'fulfilled,fulfilled,fulfilled\n', stderr: '' })
 })
-
-/** The process says that it has left the sockets alone, and is still there a while after. */
-async function staysAlive(t: ExecutionContext, name: string): Promise<void> {
-  const file = fileURLToPath(new URL('_child/alive.js', import.meta.url))
-  const process_ = spawn(process.execPath, [file, name], { stdio: ['ignore', 'pipe', 'inherit'] })
-  t.teardown(() => process_.kill('SIGKILL'))
-  await once(process_.stdout, 'data')
-  const exit = once(process_, 'exit')
-  const timer = setTimeout(() => process_.kill('SIGTERM'), 300)
-  t.deepEqual(await exit, [null, 'SIGTERM'], 'it is there until it is ended')
-  clearTimeout(timer)
-}

@@ -414,7 +414,7 @@ export abstract class Socket {
   }
 
   /** Binds without waiting; throws. @internal */
-  protected bindNow(address: Address): void {
+  bindNow(address: Address): void {
     let flags = this.#replaceStale ? REPLACE_STALE : 0
     if (this.type === 'tcp' && this.family !== 'unix' && !this.#sharingChosen) flags |= CUSTOMARY
     const code = native.bind(this.link.handle, Address.wire(address), flags)

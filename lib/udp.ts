@@ -81,11 +81,16 @@ export class UdpSocket extends Socket {
         ? this.ofMyFamily(where, 'address')
         : await resolveOne({ host: where, port: port as Port | undefined, type: this.type, family: this.family }, op, this.asker)
     this.assertOpen('connect')
+    this.connectNow(address)
+    return this
+  }
+
+  /** Sets the peer without waiting; throws. @internal */
+  connectNow(address: Address): void {
     const code = native.connect(this.link.handle, Address.wire(address))
     if (code < 0) throw systemError(code, 'connect', address)
     this.learnPeer(address)
     this.#connected = true
-    return this
   }
 
   /** Takes the peer away; the local port stays. Without a peer it does nothing. Errors, thrown: `ERR_SOCKET_CLOSED`. */
