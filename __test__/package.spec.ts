@@ -12,18 +12,20 @@ const packages = npmLacks ? [] : await packAndInstall()
 const [library, ...bindings] = packages
 test.after.always('clean up', () => rm(consumer, { recursive: true, force: true, maxRetries: 5 }))
 
-unless(npmLacks)('import, require, named and default exports reach one instance', async t => {
-  await write('one.mjs', `
-    import * as named from 'socket2'
-    import socket from 'socket2'
-    import { createRequire } from 'node:module'
-    const required = createRequire(import.meta.url)('socket2')
-    const lacking = Object.keys(required).filter(name => name !== 'default' && named[name] !== required[name])
-    const added = Object.keys(named).filter(name => name !== 'default' && !(name in required))
-    console.log(JSON.stringify({ same: socket === required && named.default === required, lacking, added, some: typeof named.tcp }))
-  `)
-  t.deepEqual(JSON.parse(await run('one.mjs')), { same: true, lacking: [], added: [], some: 'function' })
-})
+for (const [entry, member] of [['socket2', 'tcp'], ['socket2/dgram', 'createSocket']] as const) {
+  unless(npmLacks)(`import, require, named and default exports of ${entry} reach one instance`, async t => {
+    await write('one.mjs', `
+      import * as named from '${entry}'
+      import namespace from '${entry}'
+      import { createRequire } from 'node:module'
+      const required = createRequire(import.meta.url)('${entry}')
+      const lacking = Object.keys(required).filter(name => name !== 'default' && named[name] !== required[name])
+      const added = Object.keys(named).filter(name => name !== 'default' && !(name in required))
+      console.log(JSON.stringify({ same: namespace === required && named.default === required, lacking, added, some: typeof named.${member} }))
+    `)
+    t.deepEqual(JSON.parse(await run('one.mjs')), { same: true, lacking: [], added: [], some: 'function' })
+  })
+}
 
 unless(npmLacks)('a socket made by require and one made by import exchange data', async t => {
   await write('echo.mjs', echo)
@@ -39,9 +41,21 @@ unless(npmLacks)('strict TypeScript accepts the packages from an ES module and f
       const reply: Buffer = await client.recv(length)
       return reply.toString()
     }
+    export function log(text: string): number | undefined {
+      const socket: dgram.Socket = dgram.createSocket('unix_dgram', (data: Buffer, { size, path }: dgram.RemoteInfo) => console.log(data, size, path))
+      socket.on('congestion', data => socket.once('writable', () => socket.send(data))).connect('/dev/log')
+      let code: number | undefined
+      socket.send(text, error => { code = error?.code })
+      return code
+    }
+    export const inet: Socket = dgram.createSocket('udp4')
+    datagrams.createSocket satisfies typeof dgram.createSocket
+    namespace.tcp satisfies typeof socket2.tcp
+    namespace.tcp satisfies typeof tcp
   `
-  await write('consumer.mts', `import * as socket2 from 'socket2'\nimport namespace from 'socket2'\nnamespace.tcp satisfies typeof socket2.tcp\n${use}`)
-  await write('consumer.cts', `import socket2 = require('socket2')\nimport namespace, { tcp } from 'socket2'\nnamespace.tcp satisfies typeof tcp\n${use}`)
+  const named = ["import type { Socket } from 'node:dgram'", "import namespace, { tcp } from 'socket2'", "import datagrams from 'socket2/dgram'"]
+  await write('consumer.mts', ["import * as socket2 from 'socket2'", "import * as dgram from 'socket2/dgram'", ...named, use].join('\n'))
+  await write('consumer.cts', ["import socket2 = require('socket2')", "import dgram = require('socket2/dgram')", ...named, use].join('\n'))
   await write('tsconfig.json', JSON.stringify({
     compilerOptions: {
       module: 'nodenext', target: 'es2022', strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, noEmit: true, types: ['node']

@@ -140,9 +140,14 @@ unix('a path that no socket can have is refused, and the socket is as it was', a
   t.false(exists(`${path}2`))
 })
 
-abstract('an empty path asks for any free abstract name', async t => {
+abstract('an empty path, as none, asks the system for any abstract name that is free', async t => {
+  for (const make of kinds) {
+    const [one, other] = [await closing(t, make()).bind('unix:'), await closing(t, make()).bind()]
+    for (const socket of [one, other]) t.regex(socket.localAddress!.toString(), /^unix:@\w+$/)
+    t.not(one.localAddress!.path, other.localAddress!.path)
+    t.deepEqual(readdirSync('.').filter(file => file.startsWith('@')), [])
+  }
   const server = await closing(t, tcp('unix')).listen('unix:')
-  t.regex(server.localAddress!.toString(), /^unix:@\w+$/)
   await t.notThrowsAsync(closing(t, tcp('unix')).connect(server.localAddress!))
 })
 

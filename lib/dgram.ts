@@ -6,7 +6,7 @@
 // First, as in index.ts.
 // oxlint-disable-next-line import/no-unassigned-import
 import './load.js'
-import { createSocket as createInetSocket, type RemoteInfo as InetRemoteInfo, type Socket as InetSocket, type SocketOptions as InetOptions, type SocketType as InetType } from 'node:dgram'
+import { createSocket as createInetSocket, type RemoteInfo as InetInfo, type Socket as InetSocket, type SocketOptions as InetOptions, type SocketType as InetType } from 'node:dgram'
 import { EventEmitter } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { Address, unixAddress } from './address.js'
@@ -92,7 +92,7 @@ export type Message = Data | readonly Data[]
  * *Platforms*: all but Windows. Errors, thrown: `EMFILE`, `ERR_UNSUPPORTED_PLATFORM`, `ERR_INVALID_ARG_VALUE`. See unix(7).
  */
 export function createSocket(type: 'unix_dgram' | SocketOptions, listener?: (data: Buffer, from: RemoteInfo) => void): Socket
-export function createSocket(type: InetType | InetOptions, listener?: (data: Buffer, from: InetRemoteInfo) => void): InetSocket
+export function createSocket(type: InetType | InetOptions, listener?: (data: Buffer, from: InetInfo) => void): InetSocket
 export function createSocket(kind: unknown, listener?: unknown): Socket | InetSocket {
   const options = typeof kind === 'object' && kind !== null ? kind as SocketOptions : { type: kind as SocketOptions['type'] }
   const type: unknown = options.type
@@ -135,10 +135,7 @@ export class Socket extends EventEmitter<SocketEvents> {
   bind(path: string = '', listening?: () => void): this {
     const address = addressOf(path)
     const error = failure(() => this.#socket.bindNow(address))
-    if (error !== undefined) {
-      this.emit('error', error)
-      return this
-    }
+    if (error !== undefined) return this.#fail(error)
     if (listening !== undefined) this.once('listening', listening)
     void this.#receive()
     this.emit('listening')
@@ -155,11 +152,7 @@ export class Socket extends EventEmitter<SocketEvents> {
   connect(path: string, callback?: (error?: DatagramError) => void): this {
     const address = addressOf(path)
     const error = failure(() => this.#socket.connectNow(address))
-    if (error !== undefined) {
-      if (callback === undefined) this.emit('error', error)
-      else callback(error)
-      return this
-    }
+    if (error !== undefined) return this.#fail(error, callback)
     this.connected = true
     if (callback !== undefined) this.once('connect', callback as () => void)
     this.emit('connect')
@@ -198,9 +191,7 @@ export class Socket extends EventEmitter<SocketEvents> {
       if (callback === undefined) this.emit('congestion', bytes)
       else callback(Object.assign<Error, { code: number }>(new Error('congestion'), { code: 1 }) as DatagramError)
     } else {
-      const error = numbered(systemError(count, 'send', to ?? this.#socket.remoteAddress))
-      if (callback === undefined) this.emit('error', error)
-      else callback(error)
+      this.#fail(numbered(systemError(count, 'send', to ?? this.#socket.remoteAddress)), callback)
     }
   }
 
@@ -261,6 +252,12 @@ export class Socket extends EventEmitter<SocketEvents> {
   /** It does not keep the process alive. */
   unref(): this {
     this.#socket.unref()
+    return this
+  }
+
+  #fail(error: DatagramError, callback?: (error: DatagramError) => void): this {
+    if (callback === undefined) this.emit('error', error)
+    else callback(error)
     return this
   }
 

@@ -169,7 +169,8 @@ export abstract class Socket {
 
   /**
    * Gives the socket a local address: a host and a port (`'*'` and 0 by default: all interfaces, any free port), or an address.
-   * A unix path that this makes is removed by `close`. For TCP what servers need on this system is set first: `reuseAddress`,
+   * A unix path that this makes is removed by `close`; `'unix:'`, or no argument, has Linux choose a free name in its abstract namespace,
+   * as unix(7) calls autobind. For TCP what servers need on this system is set first: `reuseAddress`,
    * on Windows `exclusiveAddressUse`, unless the options say otherwise.
    *
    * Errors: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EINVAL` (bound already), `ENOTFOUND`, `ERR_SOCKET_BAD_PORT`,

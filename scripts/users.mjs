@@ -1,5 +1,5 @@
 // node scripts/users.mjs: libraries that send by the npm package `unix-dgram`, fetched once from npm into .cache/users, where that name
-// leads to socket2/dgram in the way the README of this library tells. Says as JSON where that is.
+// leads to socket2/dgram in the way docs/dgram.md tells. Says as JSON where that is.
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, run, step } from './step.mjs'

@@ -1,8 +1,10 @@
 // Unix sockets, as far as the system has them.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { pair, seqpacket, tcp, udp, type TcpSocket } from 'socket2'
-import { addressOf, freshPath, keep, lacks, unless, type Checks } from './host.js'
+import { createSocket } from 'socket2/dgram'
+import { addressOf, afterwards, freshPath, keep, lacks, unless, type Checks } from './host.js'
 
 export const unixChecks: Checks = {
   'a unix stream goes by its path, and leaves none behind': unless(lacks.unix, async () => {
@@ -34,6 +36,17 @@ export const unixChecks: Checks = {
       assert.equal(String(datagram.data), data)
       assert.ok(datagram.from.equals(addressOf(one)))
     }
+  }),
+  'socket2/dgram sends at once, tells of what comes, and of congestion and its end': unless(lacks.unixDatagrams, async () => {
+    const path = freshPath()
+    const [server, client] = [createSocket('unix_dgram'), createSocket('unix_dgram')]
+    afterwards(() => [server, client].map(socket => socket.close()))
+    let [sent, received, full] = [0, 0, false]
+    server.bind(path).on('message', data => assert.equal(String(data), `message ${received++}`))
+    client.connect(path)
+    while (!full) client.send(`message ${sent}`, error => error === undefined ? sent++ : (full = true))
+    await once(client, 'writable')
+    while (received < sent) await once(server, 'message')
   }),
   'abstract names are no paths': unless(lacks.abstractNames, async () => {
     const [client] = await connection(`unix:@socket2-conformance-${process.pid}`)
