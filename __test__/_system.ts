@@ -51,8 +51,11 @@ export function isMusl(): boolean {
 
 /** How often to do what is the same again and again: each time takes Wine about ten times as long. */
 export function rounds(count: number): number {
-  return wine > 0 ? Math.ceil(count / 5) : count
+  return wine > 0 ? Math.ceil(count / 10) : count
 }
+
+/** How many bytes are more than any system takes before the peer reads. Wine passes on no more than some 30 MiB in a second. */
+export const MUCH = (wine > 0 ? 16 : 64) << 20
 
 /** Two connected streams: a unix pair, or a TCP connection where the system makes no pairs. */
 export async function streams(): Promise<[TcpSocket, TcpSocket]> {

@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { tcp, type Family, type TcpSocket } from 'socket2'
-import { closing, connectedPair, lacks, listener, streams, unless, wine } from './_util.js'
+import { closing, connectedPair, lacks, listener, rounds, streams, unless, wine } from './_util.js'
 
 const families: Family[] = ['inet', 'inet6', 'unix']
 const MiB = 1 << 20
@@ -146,7 +146,7 @@ test('a continuation can close its socket and open others while more events are 
 })
 
 test('both ends can be closed in one callback, whatever waits on them', async t => {
-  for (let i = 0; i < 50; i++) {
+  for (let i = 0; i < rounds(50); i++) {
     const [one, other] = await streams(t)
     const all = [one, other].flatMap(socket => [socket.recv(1), socket.recvExact(5), socket.send(Buffer.alloc(4 * MiB))])
     const settled = Promise.allSettled(all)
@@ -184,7 +184,7 @@ test('several acceptors, connecting clients and a close in between: each connect
 // Not beside others: whether a step is taken at once depends on how much they do in the same turn.
 test.serial('a socket closed while it connects tells nobody else, and leaves no connection', async t => {
   const server = await listener(t)
-  for (let i = 0; i < 50; i++) {
+  for (let i = 0; i < rounds(50); i++) {
     const client = tcp()
     const connecting = client.connect(server.localAddress!)
     if (i % 2 === 0) await Promise.resolve()

@@ -4,8 +4,7 @@ import { tcp, type TcpSocket } from 'socket2'
 import { child, closing, listener, unless, wine } from './_util.js'
 
 // Wine asks all sockets whose peer has gone again at every event, so that many of them take minutes.
-const [size, rounds] = wine > 0 ? [100, 2] : [1000, 20]
-const waves = 10
+const [waves, size, rounds] = wine > 0 ? [4, 100, 2] : [10, 1000, 20]
 const english = new Intl.NumberFormat('en')
 
 test.serial(`${english.format(waves * size)} connections in one process come and go with no descriptor or memory left behind`, async t => {

@@ -1,6 +1,7 @@
 // The README's code works: its TypeScript blocks are type-checked and run, each as the module it is.
 import { spawnSync } from 'node:child_process'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
@@ -10,7 +11,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 // Inside the project, where the name socket2 leads to the project itself.
 const folder = join(root, '.cache', `readme-${process.pid}`)
 
-const readme = await readFile(join(root, 'README.md'), 'utf8')
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
 const blocks = [...readme.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code!)
 const tsc = join(root, 'node_modules/typescript/bin/tsc')
 /** The compiler is a binary: packages that were installed for one system have none for another. */

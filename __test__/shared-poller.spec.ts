@@ -73,7 +73,7 @@ test.serial('a thread that ends, in whatever way, harms no other of its poller',
 
 test.serial('threads that share a poller are terminated at any moment, four of them 200 times, and nothing is left and nobody harmed', async t => {
   t.timeout(240_000)
-  const { code, stdout, stderr } = await child(t, 'sharers', [`${wine > 0 ? 10 : 200}`])
+  const { code, stdout, stderr } = await child(t, 'sharers', [`${wine > 0 ? 4 : 200}`])
   t.deepEqual([stderr, code], ['', 0])
   t.deepEqual(JSON.parse(stdout), { left: { ...nothing, connections: 0 }, talked: true, passed: true })
 })

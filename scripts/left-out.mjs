@@ -1,4 +1,4 @@
-// What the suite leaves out where another Linux is stood in for, each with its reason. Titles are as ava's --match takes them.
+// What the suite leaves out where another system is stood in for, each with its reason. Titles are as ava's --match takes them.
 
 /**
  * What the run on a target leaves out, whole files as `specs` and single tests as `tests`. `only` are the files that are run
@@ -79,5 +79,25 @@ const qemu = [
   }
 ]
 
+/** What runs under neither Wine. */
+const noWine = [
+  { spec: 'package', why: 'packages are packed alike everywhere, and there is no npm for Windows here' },
+  { spec: 'install', why: 'packages are installed alike everywhere, and there is no npm for Windows here' }
+]
+
+/** What runs under one Wine only: it has nothing to do with where that Wine is unlike the other. */
+const oneWine = [
+  { spec: 'binary', why: 'it is about a script' },
+  { spec: 'conformance', why: 'what it checks the other files check, too' },
+  { spec: 'load-errors', why: 'what is wrong with a file is wrong under both' },
+  { spec: 'reader-cuts', why: 'it is about bytes that have come, not about how' },
+  { spec: 'scripts', why: 'it is about the commands of the repository' }
+]
+
+/** What a Wine leaves out, whole files all of them. `other` is the version of the one that runs them, where there is one. */
+export function leftOutByWine(other) {
+  return [...noWine, ...other ? oneWine.map(({ spec, why }) => ({ spec, why: `Wine ${other} runs it, and ${why}` })) : []]
+}
+
 /** Whatever any target leaves out. */
-export const leftOutSomewhere = [...everywhere, ...slow, ...qemu]
+export const leftOutSomewhere = [...everywhere, ...slow, ...qemu, ...noWine, ...oneWine]

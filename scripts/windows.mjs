@@ -3,7 +3,8 @@
 import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { debian13, debianPackages } from './debian.mjs'
-import { specOf } from './specs.mjs'
+import { leftOutByWine } from './left-out.mjs'
+import { fileOf, specOf } from './specs.mjs'
 import { bin, contents, Failure, root, run, step } from './step.mjs'
 import { Tally } from './tally.mjs'
 import { toolchain } from './toolchain.mjs'
@@ -28,10 +29,10 @@ const specs = process.argv.slice(2).map(specOf)
 await debianPackages('gcc-mingw-w64-x86-64', 'wine64')
 await build()
 await fetchNodes()
-await suite({ wine: 8, node: 20, under: here })
 const debian = await debian13('wine64', 'netbase')
+await suite({ wine: 8, node: 20, under: here, without: leftOutByWine(debian === null ? undefined : 10) })
 if (debian === null) tally.skip('all under Wine 10: no Debian 13 can be made here, which takes root and a Debian to start from')
-else await suite({ wine: 10, node: 24, under: debian.run })
+else await suite({ wine: 10, node: 24, under: debian.run, without: leftOutByWine() })
 tally.end()
 
 /** Builds the binding, the Rust tests, and what Wine 8 lacks. */
@@ -76,8 +77,8 @@ async function fetchNodes() {
   }, () => run('npm', ['install', '--no-fund', '--no-audit', '--ignore-scripts', '--force'], { cwd: join(root, folder) }))
 }
 
-/** Runs all tests under one Wine, in a Windows of its own. `under` runs a program where that Wine is. */
-async function suite({ wine, node, under }) {
+/** Runs all tests but those of some files under one Wine, in a Windows of its own. `under` runs a program where that Wine is. */
+async function suite({ wine, node, under, without }) {
   const prefix = join(root, home, `wine-${wine}`)
   const env = {
     WINEPREFIX: prefix,
@@ -114,10 +115,19 @@ async function suite({ wine, node, under }) {
   const { version } = JSON.parse(readFileSync(join(root, home, `node/node_modules/node-${node}/package.json`), 'utf8'))
   try {
     if (specs.length === 0) await tally.cargo(`Rust tests by Wine ${wine}`, () => rust(windows))
-    await tally.ava(`tests under Node ${version} for Windows by Wine ${wine}`, () => windows(program, bin.ava, ...specs))
+    await tally.ava(`tests under Node ${version} for Windows by Wine ${wine}`, () => windows(program, bin.ava, ...specs.length > 0 ? specs : all(without)))
+    if (specs.length === 0) for (const { spec, why } of without) tally.skip(`${spec} under Wine ${wine} (${why})`)
   } finally {
     await server('-k').catch(() => {}) // it has ended already when nothing runs any more
   }
+}
+
+/** What ava is to run of the suite: all but these, and those of together.ts in one process. */
+function all(without) {
+  const together = 'build/__test__/together.js'
+  const members = Array.from(contents(join(root, together)).matchAll(/^import '\.\/(.+)\.spec\.js'/gm), ([, spec]) => spec)
+  const apart = [...without.map(({ spec }) => spec), ...members].map(specOf)
+  return ['--config', 'scripts/wine.mjs', together, fileOf('*'), ...apart.map(file => `!${file}`)]
 }
 
 /** Runs the Rust tests, all of them. */

@@ -1,5 +1,5 @@
 // Several environments in one process, as Electron has them: workers stand in for windows that come, reload and go. Nothing
-// here loads the library unless the case does. Each case prints what came of it.
+// here loads the library unless the case does. Each case prints what came of it; the second argument is how often it is repeated.
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire, isBuiltin } from 'node:module'
@@ -13,6 +13,7 @@ import { connection, echo } from './echo.js'
 import type { Orders } from './environment.js'
 
 const require = createRequire(import.meta.url)
+const times = Number(process.argv[3])
 
 const cases: Record<string, () => Promise<unknown>> = {
   /** The main thread never loads it: each time it comes and goes with the one environment that does. */
@@ -21,7 +22,7 @@ const cases: Record<string, () => Promise<unknown>> = {
     for (const how of ways) await lives(how)
     const before = census()
     const echoes: string[] = []
-    for (let i = 0; i < 12; i++) echoes.push(await lives(ways[i % 3]!))
+    for (let i = 0; i < times; i++) echoes.push(await lives(ways[i % 3]!))
     return { echoes: echoes.filter(text => text === 'echo').length, left: await left(before), images: images() }
   },
 
@@ -34,7 +35,7 @@ const cases: Record<string, () => Promise<unknown>> = {
     await together(4)
     const before = census()
     const said: string[] = []
-    for (let i = 0; i < 5; i++) said.push(...await Promise.all([talk(), together(4)]))
+    for (let i = 0; i < times; i++) said.push(...await Promise.all([talk(), together(4)]))
     const more = await left(before)
     for (const socket of [one, other]) socket.close()
     return { said: [...new Set(said)], left: more, images: images() }
@@ -43,7 +44,8 @@ const cases: Record<string, () => Promise<unknown>> = {
   async 'reload'() {
     await lives('reload', 2)
     const before = census()
-    const echoes = [await lives('reload', 12), await lives('reload', 12)]
+    const echoes: string[] = []
+    for (let i = 0; i < times; i++) echoes.push(await lives('reload', 12))
     return { echoes, left: await left(before), images: images() }
   },
 
@@ -51,7 +53,7 @@ const cases: Record<string, () => Promise<unknown>> = {
   async 'flood'() {
     await floods(5)
     const before = census()
-    for (let i = 1; i <= 12; i++) await floods(i * 8)
+    for (let i = 1; i <= times; i++) await floods(i * 8)
     return { left: await left(before), images: images() }
   },
 
@@ -87,8 +89,8 @@ const cases: Record<string, () => Promise<unknown>> = {
 }
 
 /** The life of a worker, and what it said. */
-async function lives(how: Orders['how'], times = 1): Promise<string> {
-  const worker = begin(how, times)
+async function lives(how: Orders['how'], loads = 1): Promise<string> {
+  const worker = begin(how, loads)
   const exit = once(worker, 'exit')
   const [text] = await once(worker, 'message') as [string]
   if (how === 'terminate') await worker.terminate()
