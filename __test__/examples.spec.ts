@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { Address, tcp } from 'socket2'
+import { lacksRaw } from './_icmp.js'
 import { lacks, unless, wine } from './_util.js'
 
 unless(wine > 0 && 'the tour’s 100,000 messages take Wine minutes')('the tour ends by itself with status 0, and no colours go to a pipe', async t => {
@@ -35,9 +36,43 @@ test('the echo server sends back what it gets, and ends on an interrupt', async 
   t.deepEqual(await exit, lacks.posix ? [null, 'SIGINT'] : [0, null])
 })
 
-function example(t: ExecutionContext, name: string) {
+for (const name of ['ping', 'traceroute']) {
+  test(`${name} explains itself, and is told apart by its status when it is used wrongly`, async t => {
+    const help = await ended(t, name, '--help')
+    t.is(help.status, 0)
+    t.regex(help.stdout, new RegExp(`^Usage: ${name} `))
+    for (const args of [[], ['--nonsense'], ['-m', 'x', '-c', 'x', '::1']]) t.is((await ended(t, name, ...args)).status, 2, args.join(' '))
+  })
+}
+
+unless(lacksRaw('inet'))('ping tells its statistics when it is interrupted', async t => {
+  const child = example(t, 'ping', '-i', '0.02', '127.0.0.1')
+  const exit = once(child, 'exit')
+  const text: string[] = []
+  for await (const line of createInterface(child.stdout)) {
+    if (/icmp_seq=3/.test(line)) child.kill('SIGINT')
+    text.push(line)
+  }
+  t.regex(text.join('\n'), /^PING 127\.0\.0\.1 \(127\.0\.0\.1\) 56\(84\) bytes of data\.\n64 bytes from 127\.0\.0\.1: icmp_seq=1 ttl=\d+ time=\S+ ms\n/)
+  if (lacks.posix) return // no signals: that one has ended the process by force
+  t.regex(text.join('\n'), /, 0% packet loss, time \d+ms\nrtt min\/avg\/max\/mdev = [\d.]+(\/[\d.]+){3} ms$/)
+  t.deepEqual(await exit, [0, null])
+})
+
+function example(t: ExecutionContext, name: string, ...args: string[]) {
   const script = fileURLToPath(new URL(`../examples/${name}.js`, import.meta.url))
-  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
   return child
+}
+
+/** Runs an example to its end; what it complains of goes unseen. */
+async function ended(t: ExecutionContext, name: string, ...args: string[]): Promise<{ status: number | null; stdout: string }> {
+  const script = fileURLToPath(new URL(`../examples/${name}.js`, import.meta.url))
+  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'ignore'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  let stdout = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  const [status] = (await once(child, 'close')) as [number | null]
+  return { status, stdout }
 }

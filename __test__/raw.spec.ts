@@ -1,58 +1,38 @@
 import { raw, type Family, type RawSocket } from 'socket2'
-import { child, closing, unless } from './_util.js'
+import { aloneWithoutRight, checksum, echo, ICMP, lacksRaw, lacksUnprivileged } from './_icmp.js'
+import { child, closing, unless, type Reason } from './_util.js'
 
-/** Why this process may not have raw sockets, or false when it may. */
-function refusal(family: Family): string | false {
-  try {
-    raw(family, family === 'inet' ? 'icmp' : 'icmpv6').close()
-    return false
-  } catch (error) {
-    return `the system does not permit it: ${(error as Error).message}`
-  }
+function lacksFilter(family: Family): Reason {
+  const has = process.platform === 'linux' || (family === 'inet6' && process.platform !== 'win32')
+  return !has && 'this system has no such option'
 }
-
-/** An ICMP echo request, its checksum included (RFC 792). In IPv6 the system computes it. */
-function echoRequest(type: number, id: number, sequence: number, payload: string): Buffer {
-  const packet = Buffer.concat([Buffer.alloc(8), Buffer.from(payload)])
-  packet[0] = type
-  packet.writeUInt16BE(id, 4)
-  packet.writeUInt16BE(sequence, 6)
-  packet.writeUInt16BE(checksum(packet), 2)
-  return packet
-}
-
-/** The internet checksum (RFC 1071). */
-function checksum(data: Buffer): number {
-  let sum = 0
-  for (let i = 0; i < data.length; i += 2) sum += (data[i]! << 8) | (data[i + 1] ?? 0)
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
-  return ~sum & 0xffff
-}
-
-const PROTOCOLS = {
-  inet: { protocol: 'icmp', host: '127.0.0.1', request: 8, reply: 0 },
-  inet6: { protocol: 'icmpv6', host: '::1', request: 128, reply: 129 }
-} as const
 
 for (const family of ['inet', 'inet6'] as const) {
-  const { protocol, host, request, reply } = PROTOCOLS[family]
-  const permitted = unless(refusal(family))
+  const { protocol, host, request, reply, header } = ICMP[family]
+  const permitted = unless(lacksRaw(family))
 
   permitted(`an echo request to loopback is answered (${family} ${protocol})`, async t => {
     const socket = closing(t, raw(family, protocol))
-    t.deepEqual([socket.type, socket.family, socket.protocol], ['raw', family, protocol])
+    t.deepEqual([socket.type, socket.family, socket.protocol, socket.unprivileged], ['raw', family, protocol, false])
     const [id, payload] = [process.pid & 0xffff, 'are you there?']
-    const packet = echoRequest(request, id, 7, payload)
+    const packet = echo(request, id, 7, payload)
     t.is(await socket.send(packet, host, 0), packet.length)
-    const { message, from, header } = await answer(socket, family, reply, id)
+    const { message, from, start } = await answer(socket, family, reply, id)
     t.deepEqual([message.readUInt16BE(6), message.toString('latin1', 8)], [7, payload])
     t.is(from.address, host)
     t.is(from.port, 0)
     if (family === 'inet') {
-      t.is(header[0]! >> 4, 4, 'the IP header is part of what comes')
-      t.is(header[9], 1, 'its protocol is ICMP')
-      t.is(header.subarray(12, 16).join('.'), '127.0.0.1')
+      t.is(start[0]! >> 4, 4, 'the IP header is part of what comes')
+      t.is(start[9], 1, 'its protocol is ICMP')
+      t.is(start.subarray(12, 16).join('.'), '127.0.0.1')
       t.is(checksum(message), 0)
+    } else {
+      // The system has computed it, for the request, too, over the addresses as well (RFC 8200, 8.1).
+      const pseudoHeader = Buffer.alloc(40)
+      pseudoHeader[15] = pseudoHeader[31] = 1
+      pseudoHeader.writeUInt32BE(message.length, 32)
+      pseudoHeader[39] = 58
+      t.is(checksum(Buffer.concat([pseudoHeader, message])), 0)
     }
   })
 
@@ -60,10 +40,14 @@ for (const family of ['inet', 'inet6'] as const) {
     const socket = await closing(t, raw(family, protocol)).connect(host)
     t.is(socket.remoteAddress?.address, host)
     const [id, payload] = [(process.pid + 1) & 0xffff, 'x'.repeat(100)]
-    await socket.send(echoRequest(request, id, 1, payload))
-    const space = new Uint8Array(30)
-    const { length, truncated } = await socket.recv(space)
-    t.deepEqual([length, truncated], [30, true])
+    await socket.send(echo(request, id, 1, payload))
+    const space = Buffer.alloc(30)
+    for (;;) {
+      const { length, truncated } = await socket.recv(space, { timeout: 10_000 })
+      if (space.readUInt16BE(header + 4) !== id) continue // somebody else's
+      t.deepEqual([length, truncated], [30, true])
+      break
+    }
   })
 
   permitted(`a raw socket that is bound has an address without a port (${family})`, async t => {
@@ -71,19 +55,55 @@ for (const family of ['inet', 'inet6'] as const) {
     t.is(socket.localAddress?.address, host)
     if (family === 'inet') t.is(socket.getOption('ttl') > 0, true)
   })
+
+  unless(lacksRaw(family) || lacksFilter(family))(`with icmpFilter only the types named come (${family})`, async t => {
+    const requests = closing(t, raw(family, protocol, { icmpFilter: [request] }))
+    const replies = closing(t, raw(family, protocol, { icmpFilter: [reply] }))
+    const id = (process.pid + 2) & 0xffff
+    await replies.send(echo(request, id, 1, ''), host, 0)
+    for (const [socket, type] of [[requests, request], [replies, reply]] as const) {
+      let message: Buffer
+      do message = (await socket.recv(100, { timeout: 10_000 })).data.subarray(header)
+      while (message.readUInt16BE(4) !== id)
+      t.is(message[0], type)
+    }
+  })
 }
 
 /** The answer to our request, among all that a raw socket hears: our request, and the packets of others. */
 async function answer(socket: RawSocket, family: Family, type: number, id: number) {
   for (;;) {
     const { data, from } = await socket.recv(2048, { timeout: 10_000 })
-    const start = family === 'inet' ? (data[0]! & 15) * 4 : 0
-    const message = data.subarray(start)
-    if (message[0] === type && message.readUInt16BE(4) === id) return { message, from, header: data.subarray(0, start) }
+    const length = family === 'inet' ? (data[0]! & 15) * 4 : 0
+    const message = data.subarray(length)
+    if (message[0] === type && message.readUInt16BE(4) === id) return { message, from, start: data.subarray(0, length) }
   }
 }
 
-unless(refusal('inet'))('raw sockets need a protocol, and know no streams', async t => {
+const sends = unless(lacksRaw('inet') || (process.platform === 'win32' && 'Windows does not let one protocol be made up'))
+sends('with headerIncluded the IP header is what the sender has made of it', async t => {
+  const PROTOCOL = 253 // for experiments (RFC 3692)
+  const receiver = closing(t, raw('inet', PROTOCOL))
+  const sender = closing(t, raw('inet', PROTOCOL, { headerIncluded: true }))
+  t.true(sender.getOption('headerIncluded'))
+  const payload = Buffer.from(`made by ${process.pid}`)
+  const header = Buffer.from([0x45, 0x08, 0, 20 + payload.length, 0x12, 0x34, 0, 0, 33, PROTOCOL, 0, 0, 127, 0, 0, 9, 127, 0, 0, 1])
+  header.writeUInt16BE(checksum(header), 10)
+  t.is(await sender.send(Buffer.concat([header, payload]), '127.0.0.1', 0), header.length + payload.length)
+  for (;;) {
+    const { data, from } = await receiver.recv(100, { timeout: 10_000 })
+    if (!data.subarray(20).equals(payload)) continue
+    t.deepEqual(data.subarray(0, 20), header)
+    t.is(from.address, '127.0.0.9')
+    break
+  }
+  sender.setOption('headerIncluded', false)
+  await sender.send(payload, '127.0.0.1', 0)
+  const { data } = await receiver.recv(100, { timeout: 10_000 })
+  t.deepEqual([data[8], data[9], String(data.subarray(20))], [sender.getOption('ttl'), PROTOCOL, String(payload)])
+})
+
+unless(lacksRaw('inet'))('raw sockets need a protocol, and know no streams', async t => {
   t.throws(() => raw('inet', 'ip'), { name: 'SocketError', code: 'EPROTONOSUPPORT' })
   const socket = closing(t, raw('inet', 'icmp'))
   for (const name of ['listen', 'accept', 'shutdown', 'recvExact']) t.false(name in socket)
@@ -91,8 +111,35 @@ unless(refusal('inet'))('raw sockets need a protocol, and know no streams', asyn
   await t.throwsAsync(socket.send('x', '::1', 0), { code: 'ERR_INVALID_ARG_VALUE' })
 })
 
-unless(process.getuid?.() !== 0 && 'only root can give its right up')('without the right to raw sockets making one throws EPERM', async t => {
-  const { code, stdout, stderr } = await child(t, 'raw-unprivileged')
-  t.is(code, 0, stderr)
-  t.deepEqual(JSON.parse(stdout), { name: 'SocketError', code: 'EPERM', syscall: 'socket', message: 'socket EPERM' })
+const unprivileged = unless(lacksUnprivileged)
+
+unprivileged('without the right to raw sockets, those of ICMP are unprivileged ones where the system lets the group ping', async t => {
+  const { stdout, stderr } = await child(t, 'unprivileged', [], [], aloneWithoutRight(true))
+  t.is(stderr, '')
+  const told = JSON.parse(stdout) as Record<string, unknown>
+  for (const [family, { reply }] of Object.entries(ICMP)) {
+    const answer = [reply, 7, 'hello', true]
+    t.deepEqual(told[family], {
+      unprivileged: true, answer, bytesRead: 13, bytesWritten: 13,
+      refused: ['EACCES', 'EINVAL', ...family === 'inet' ? ['EACCES'] : []], hops: 9,
+      adopted: ['raw', ICMP[family as 'inet'].protocol, true, true, answer], asUdp: 'ERR_INVALID_ARG_VALUE', attached: [true, answer],
+      cut: [10, true], ping: [64, 1]
+    })
+  }
+})
+
+unprivileged('without the right to raw sockets and without that making one throws EPERM, and says what is needed', async t => {
+  const { stdout, stderr } = await child(t, 'unprivileged', [], [], aloneWithoutRight(false))
+  t.is(stderr, '')
+  for (const told of Object.values(JSON.parse(stdout) as Record<string, Error>)) {
+    const { message, ...error } = told
+    t.deepEqual(error, { name: 'SocketError', code: 'EPERM', syscall: 'socket' } as never)
+    t.regex(message, /^socket EPERM: .* CAP_NET_RAW; .* net\.ipv4\.ping_group_range/)
+  }
+})
+
+unprivileged('of other protocols there are no unprivileged sockets', async t => {
+  const { stdout, stderr } = await child(t, 'unprivileged', ['253'], [], aloneWithoutRight(true))
+  t.is(stderr, '')
+  t.regex((JSON.parse(stdout) as Error).message, /^socket EPERM: .* CAP_NET_RAW$/)
 })

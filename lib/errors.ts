@@ -110,6 +110,19 @@ export function unexpectedEof(syscall: string, bytesRead: number, wanted: number
   })
 }
 
+/** The system lets only some have a raw socket, and this process is not among them. */
+export function rightError(errno: number, icmp: boolean): SocketError {
+  const code = native.errorName(errno)
+  return new SocketError(`socket ${code}: ${rights(icmp)}`, { code, errno, syscall: 'socket' })
+}
+
+function rights(icmp: boolean): string {
+  if (process.platform === 'win32') return 'raw sockets are for administrators'
+  if (process.platform !== 'linux') return 'raw sockets are for root'
+  const raw = 'raw sockets are for root, or a process with the capability CAP_NET_RAW'
+  return icmp ? `${raw}; to send pings, a group of this process in the sysctl net.ipv4.ping_group_range is enough` : raw
+}
+
 /** This platform has no such thing. */
 export function unsupported(what: string): SocketError {
   return new SocketError(`${what} is not supported on ${process.platform}`, { code: 'ERR_UNSUPPORTED_PLATFORM' })

@@ -477,7 +477,7 @@ export interface OptionTypes {
    *
    * *Applies to*: `raw` sockets of `inet`.
    * *Platforms*: all.
-   * *Errors*: `ERR_INVALID_ARG_TYPE`.
+   * *Errors*: `ERR_INVALID_ARG_TYPE`; `EACCES` for an unprivileged socket on Linux.
    */
   headerIncluded: boolean
   /**
@@ -602,7 +602,8 @@ export interface OptionTypes {
    * *Platforms*: Linux (as `ICMP_FILTER`, `ICMP6_FILTER`), macOS (`inet6` only), FreeBSD (`inet6` only); not supported
    * on Windows.
    * *Errors*: `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`; `ERR_UNSUPPORTED_PLATFORM`; `ENOTSUP` or another code of the
-   * system's for sockets of other protocols.
+   * system's for sockets of other protocols; `EACCES` for an unprivileged socket on Linux, which gets nothing but
+   * answers anyway.
    */
   icmpFilter: readonly number[] | null
 }

@@ -4,7 +4,7 @@ import { Address, addressFrom, addressSpace, familyNumber, isWildcard, type Addr
 import { channels, publish } from './channels.js'
 import { peerCredentials, type PeerCredentials } from './credentials.js'
 import type { Datagram } from './datagram.js'
-import { closedError, rangeError, stateError, systemError, typeError, unsupported, valueError } from './errors.js'
+import { closedError, rangeError, rightError, stateError, systemError, typeError, unsupported, valueError } from './errors.js'
 import { checkTimeout } from './guard.js'
 import { protocolNumber, typeNumber } from './kinds.js'
 import { watchForLeak } from './leak.js'
@@ -449,9 +449,13 @@ function open(type: SocketType, family: Family, protocol: Protocol | undefined):
   const handle = native.open(familyNumber(family), typeNumber(type), number)
   if (handle >= 0) return handle
   const error = systemError(handle, 'socket')
+  if (type === 'raw' && REFUSED.has(error.code)) throw rightError(handle, number === protocolNumber(family === 'inet' ? 'icmp' : 'icmpv6'))
   if (family === 'unix' && protocol === undefined && LACKS.has(error.code)) throw unsupported(`a unix socket of type '${type}'`)
   throw error
 }
+
+/** What systems say when the right is missing. */
+const REFUSED = new Set(['EPERM', 'EACCES'])
 
 /** What systems say of unix sockets that they do not have. */
 const LACKS = new Set(['EAFNOSUPPORT', 'EPROTONOSUPPORT', 'ESOCKTNOSUPPORT', 'EPROTOTYPE', 'ENOTSUP'])

@@ -37,10 +37,14 @@ export function udp(family: Family = 'inet', protocol?: Protocol, options?: Sock
 }
 
 /**
- * Makes a raw IP socket, which takes part in the protocol given: `raw('inet', 'icmp')`.
+ * Makes a raw IP socket, which takes part in the protocol given: `raw('inet', 'icmp')`, `raw('inet6', 'icmpv6')`.
  *
- * Errors, thrown: `EPERM` or `EACCES` without the right (root, or CAP_NET_RAW on Linux), `EPROTONOSUPPORT`, `EMFILE`,
- * `ERR_INVALID_ARG_VALUE` for `'unix'`. See raw(7).
+ * It needs a right: root, on Linux also CAP_NET_RAW, on Windows an administrator's. For `icmp` and `icmpv6` alone, Linux (where the
+ * sysctl net.ipv4.ping_group_range has a group of the process) and macOS have a lesser socket for everyone, which is made
+ * where the right is missing: `unprivileged` tells.
+ *
+ * Errors, thrown: `EPERM` or `EACCES` without the right, with a message that says what is needed; `EPROTONOSUPPORT`, `EMFILE`,
+ * `ERR_INVALID_ARG_VALUE` for `'unix'`. See raw(7), icmp(7).
  */
 export function raw(family: Family = 'inet', protocol?: Protocol, options?: SocketOptions): RawSocket {
   checkFamily(family)
@@ -277,4 +281,20 @@ export class UdpSocket extends Socket {
 /** A raw IP socket. What an `inet` one receives begins with the IP header, as the system gives it; it has no ports. */
 export class RawSocket extends UdpSocket {
   declare readonly type: 'raw'
+  /**
+   * Whether it is a datagram socket of ICMP (`SOCK_DGRAM`), made for want of the right to a raw one. It sends echo requests, and
+   * receives the answers to them only; anything else is refused with `EINVAL`.
+   *
+   * *Platforms*: Linux: what it receives has no IP header (the option `recvTtl` tells the one field that pings want); the system puts
+   * an id of its own into requests, which is the port of `localAddress`, and the checksum; what a router says of a request rejects the next
+   * `recv` or `send`, as `EHOSTUNREACH` for instance; `icmpFilter` and `headerIncluded` are `EACCES`. macOS: the header is there,
+   * id and checksum are the sender's. FreeBSD, Windows: always false. See icmp(7).
+   */
+  readonly unprivileged: boolean
+
+  /** @internal */
+  constructor(making: Making) {
+    super(making)
+    this.unprivileged = native.isUnprivileged(this.link.handle) === 1
+  }
 }

@@ -249,6 +249,7 @@ impl Socket {
             sys::End::Full => false,
             sys::End::Failed(error) => {
                 let error = self.with(|socket| Ok(sys::late_error(socket, error)))?;
+                self.told(&error);
                 // That one is nobody's.
                 let told = error.kind() != io::ErrorKind::Interrupted;
                 self.datagrams.late.set(told.then_some(error));

@@ -15,6 +15,8 @@ pub const BAD_HANDLE: i32 = number("EBADF");
 pub const INVALID: i32 = number("EINVAL");
 /// `EPROTOTYPE`: a socket of another kind.
 pub const WRONG_KIND: i32 = number("EPROTOTYPE");
+/// `ENOPROTOOPT`: a socket without that option.
+pub const NO_SUCH_OPTION: i32 = number("ENOPROTOOPT");
 /// `ENOTSUP`: this system does not have it.
 pub const UNSUPPORTED: i32 = number("ENOTSUP");
 /// `ENOBUFS`: a queue or buffer of the system or of ours is full.

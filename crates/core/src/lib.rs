@@ -10,6 +10,7 @@ mod bound;
 mod credentials;
 pub mod datagram;
 pub mod detached;
+mod echo;
 pub mod error;
 mod handles;
 mod kind;

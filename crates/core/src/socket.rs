@@ -14,6 +14,7 @@ use socket2::{Domain, Protocol, SockAddr};
 
 use crate::bound::{remove_stale, BoundPath};
 use crate::datagram::Datagrams;
+use crate::echo;
 use crate::kind::{Family, Kind};
 use crate::owned::{self, Owned};
 use crate::{error, options, sys};
@@ -27,6 +28,8 @@ pub struct Standing {
     pub kind: Kind,
     /// Its protocol; 0 for the usual one, and where the system does not tell.
     pub protocol: i32,
+    /// It is a datagram socket of ICMP, which counts as a raw one: [`Socket::is_unprivileged`].
+    pub unprivileged: bool,
     /// It listens for connections.
     pub listening: bool,
     /// It has a peer, or had one.
@@ -45,6 +48,7 @@ pub struct Socket {
     source: sys::Source,
     kind: Kind,
     protocol: Option<Protocol>,
+    unprivileged: bool,
     watched: bool,
     /// Where `bind` has put it, if it has; of IP sockets only.
     place: Cell<Option<SocketAddr>>,
@@ -54,15 +58,19 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Makes a socket. Protocol 0 is the usual one for the family and the kind.
+    /// Makes a socket. Protocol 0 is the usual one for the family and the kind. A raw socket of ICMP may be an
+    /// [unprivileged](Self::is_unprivileged) one.
     ///
     /// # Errors
     /// `EAFNOSUPPORT`, `EPROTONOSUPPORT`, `ESOCKTNOSUPPORT` for what the system lacks, `EPERM` or `EACCES` for raw sockets
     /// without the right, `EMFILE`.
     pub fn open(family: Family, kind: Kind, protocol: i32) -> io::Result<Socket> {
         let protocol = (protocol != 0).then(|| Protocol::from(protocol));
-        let socket = sys::open(family.domain(), kind.socket_type(), protocol)?;
-        Ok(Socket { protocol, ..Socket::new(socket, kind) })
+        let (socket, unprivileged) = match kind {
+            Kind::Raw => echo::open_raw(family, protocol)?,
+            _ => (sys::open(family.domain(), kind.socket_type(), protocol)?, false),
+        };
+        Ok(Socket { protocol, unprivileged, ..Socket::new(socket, kind) })
     }
 
     /// Makes two unix sockets that are connected to each other.
@@ -87,6 +95,8 @@ impl Socket {
         let family = Family::of(sys::domain(&found)?).ok_or_else(sys::no_such_family)?;
         let kind = Kind::of(found.r#type()?).ok_or_else(sys::no_such_kind)?;
         let protocol = sys::protocol(&found)?.filter(|&protocol| Some(protocol) != kind.usual_protocol());
+        let unprivileged = echo::is_echo(family, kind, protocol);
+        let kind = if unprivileged { Kind::Raw } else { kind };
         let listening = sys::is_listening(&found)?;
         let (connected, broken) = match found.peer_addr() {
             Ok(_) => (true, 0),
@@ -99,7 +109,8 @@ impl Socket {
                 Err(error) => (true, error::code(&error)),
             },
         };
-        Ok(Standing { family, kind, protocol: protocol.map_or(0, i32::from), listening, connected, broken })
+        let protocol = protocol.map_or(0, i32::from);
+        Ok(Standing { family, kind, protocol, unprivileged, listening, connected, broken })
     }
 
     /// Takes over a descriptor that is as [`look`](Self::look) has found it. From then on it neither blocks nor is inherited, and
@@ -111,7 +122,9 @@ impl Socket {
         let socket = sys::take_over(sys::borrow(number)?)?;
         let place = socket.local_addr().ok().and_then(|address| address.as_socket()).filter(|place| place.port() != 0);
         let protocol = (standing.protocol != 0).then(|| Protocol::from(standing.protocol));
-        let socket = Socket { protocol, place: Cell::new(place), ..Socket::new(socket, standing.kind) };
+        let unprivileged = standing.unprivileged;
+        let place = Cell::new(place);
+        let socket = Socket { protocol, unprivileged, place, ..Socket::new(socket, standing.kind) };
         socket.look_at_datagrams();
         Ok(socket)
     }
@@ -143,6 +156,7 @@ impl Socket {
             source,
             kind,
             protocol: None,
+            unprivileged: false,
             watched: false,
             place: Cell::new(None),
             spent: Cell::new(false),
@@ -351,6 +365,23 @@ impl Socket {
         self.kind
     }
 
+    /// Whether it is a datagram socket of ICMP, made for want of the right to a raw one. It sends echo requests and receives the
+    /// answers to them. On Linux they come without the IP header, and what routers say of a request is an error of the next
+    /// call; macOS gives the header.
+    pub fn is_unprivileged(&self) -> bool {
+        self.unprivileged
+    }
+
+    /// An error was told, perhaps one of which the system keeps a record that has to be taken away.
+    pub(crate) fn told(&self, error: &io::Error) {
+        if self.unprivileged && error.kind() != io::ErrorKind::WouldBlock {
+            let _ = self.with(|socket| {
+                sys::forget_error(socket);
+                Ok(())
+            });
+        }
+    }
+
     /// Lets a poller report this socket as `token`, readable and writable, from now until it is closed. Once only: when it
     /// is watched already, nothing happens.
     ///
@@ -390,6 +421,10 @@ impl Socket {
         self.source.try_io(|socket| loop {
             match operation(socket).map_err(|error| sys::late_error(socket, error)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.told(&error);
+                    return Err(error);
+                }
                 result => return result,
             }
         })

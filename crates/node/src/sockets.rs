@@ -228,6 +228,11 @@ pub fn peer_credentials(environment: &Environment, arguments: &Arguments) -> Out
     Ok(0)
 }
 
+// isUnprivileged(handle)
+pub fn is_unprivileged(environment: &Environment, arguments: &Arguments) -> Outcome {
+    attempt(environment, arguments, |socket| Ok(socket.is_unprivileged().into()))
+}
+
 pub(crate) fn count(bytes: usize) -> i32 {
     bytes as i32 // at most MOST_BYTES
 }

@@ -19,7 +19,8 @@ pub(super) const ROWS: &[Row] = &[Row {
               come, and are not told of.",
     unit: "A list of numbers from 0 to 255 (RFC 792, RFC 4443), or null",
     default: "null",
-    errors: "`ENOTSUP` or another code of the system's for sockets of other protocols",
+    errors: "`ENOTSUP` or another code of the system's for sockets of other protocols; `EACCES` for an unprivileged socket on \
+             Linux, which gets nothing but answers anyway",
     access: Access::Bytes(types, Some(set_types)),
 }];
 

@@ -168,7 +168,7 @@ pub(super) const ROWS: &[Row] = &[
                   anyway.",
         unit: "Boolean",
         default: "off, on for the protocol 'raw'",
-        errors: "",
+        errors: "`EACCES` for an unprivileged socket on Linux",
         access: Access::Number(
             |socket| socket.header_included_v4().map(i64::from),
             Some(|socket, value| socket.set_header_included_v4(value != 0)),

@@ -14,8 +14,9 @@ mod tcp;
 
 use std::io;
 
+use crate::kind::Kind;
 use crate::socket::Socket;
-use crate::sys;
+use crate::{error, sys};
 
 pub(crate) use info::Info;
 pub use info::{Field, INFO, STATES};
@@ -42,10 +43,11 @@ pub const TABLE: &[Row] = &{
 ///
 /// # Errors
 /// `EINVAL` for an unknown id or one whose values are no integers, `ENOTSUP` where the system lacks it, `ENOPROTOOPT` where
-/// this socket, or this version of the system, has it not.
+/// this socket, or this version of the system, has it not; `EACCES` where a raw socket has it and this one, made for want of
+/// the right to one, has not.
 pub fn get(socket: &Socket, id: usize) -> io::Result<i64> {
     let row = row(id)?;
-    socket.with(|socket| row.read(socket))
+    reach(socket, row, |socket| row.read(socket))
 }
 
 /// Sets option `id`, whose values are integers.
@@ -58,7 +60,7 @@ pub fn set(socket: &Socket, id: usize, value: i64) -> io::Result<()> {
         true => Err(io::ErrorKind::InvalidInput.into()),
         false => {
             socket.may_tell();
-            socket.with(|socket| row.write(socket, value))
+            reach(socket, row, |socket| row.write(socket, value))
         }
     }
 }
@@ -69,7 +71,7 @@ pub fn set(socket: &Socket, id: usize, value: i64) -> io::Result<()> {
 /// As [`get`].
 pub fn get_bytes(socket: &Socket, id: usize) -> io::Result<Vec<u8>> {
     let row = row(id)?;
-    socket.with(|socket| row.read_bytes(socket))
+    reach(socket, row, |socket| row.read_bytes(socket))
 }
 
 /// Sets option `id`, whose values are more than an integer.
@@ -80,7 +82,7 @@ pub fn set_bytes(socket: &Socket, id: usize, value: &[u8]) -> io::Result<()> {
     let row = row(id)?;
     match row.read_only() || !row.value.admits_bytes(value) {
         true => Err(io::ErrorKind::InvalidInput.into()),
-        false => socket.with(|socket| row.write_bytes(socket, value)),
+        false => reach(socket, row, |socket| row.write_bytes(socket, value)),
     }
 }
 
@@ -108,6 +110,16 @@ pub(crate) fn copy(from: &socket2::Socket, to: &socket2::Socket) -> io::Result<(
         let _ = row.copy(from, to);
     }
     Ok(())
+}
+
+/// A call on the socket, for one of its options.
+fn reach<T>(socket: &Socket, row: &Row, call: impl FnOnce(&socket2::Socket) -> io::Result<T>) -> io::Result<T> {
+    socket.with(call).map_err(|error| match error::code(&error) {
+        error::NO_SUCH_OPTION if socket.is_unprivileged() && row.kinds == [Kind::Raw] => {
+            io::ErrorKind::PermissionDenied.into()
+        }
+        _ => error,
+    })
 }
 
 fn row(id: usize) -> io::Result<&'static Row> {

@@ -48,9 +48,35 @@ pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
 }
 
 /// The protocol of a socket, which not all of these systems tell.
+#[cfg(not(apple))]
 pub(crate) fn protocol(_: &Socket) -> io::Result<Option<Protocol>> {
     Ok(None)
 }
+
+/// The protocol of a socket. The system does not tell it; but of all datagram sockets only those of ICMP know these options.
+#[cfg(apple)]
+pub(crate) fn protocol(socket: &Socket) -> io::Result<Option<Protocol>> {
+    if socket.r#type()? != Type::DGRAM {
+        return Ok(None);
+    }
+    let knows = |option, length| super::unix::read_option(socket, option, &mut [0; 32][..length]).is_ok();
+    Ok(match super::unix::domain(socket)? {
+        Domain::IPV4 if knows((libc::IPPROTO_IP, libc::IP_HDRINCL), 4) => Some(Protocol::ICMPV4),
+        Domain::IPV6 if ICMP6_FILTER.is_some_and(|option| knows(option, 32)) => Some(Protocol::ICMPV6),
+        _ => None,
+    })
+}
+
+/// Whether there are datagram sockets of ICMP.
+pub(crate) const ECHO_DATAGRAMS: bool = cfg!(apple);
+
+/// They get what routers say of their requests as messages.
+pub(crate) fn hear_errors(_: &Socket, _: Domain) -> io::Result<()> {
+    Ok(())
+}
+
+/// The system keeps no record of errors.
+pub(crate) fn forget_error(_: &Socket) {}
 
 /// The process at the other end (LOCAL_PEERCRED), where the system knows it: of streams. For others it says EINVAL.
 pub(crate) fn peer_credentials(socket: &Socket) -> io::Result<Credentials> {

@@ -5,6 +5,7 @@ mod options;
 pub(crate) mod told;
 
 use std::io;
+use std::os::fd::AsRawFd;
 
 use mio::Interest;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -40,6 +41,29 @@ pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
 /// The protocol of a socket; none where there is no choice of them.
 pub(crate) fn protocol(socket: &Socket) -> io::Result<Option<Protocol>> {
     socket.protocol()
+}
+
+/// Whether there are datagram sockets of ICMP.
+pub(crate) const ECHO_DATAGRAMS: bool = true;
+
+/// Lets a datagram socket of ICMP know what routers say of its requests (IP_RECVERR, IPV6_RECVERR): they become the error of the
+/// next call. Otherwise it would wait in vain, since it gets nothing but answers.
+pub(crate) fn hear_errors(socket: &Socket, domain: Domain) -> io::Result<()> {
+    let constant = match domain == Domain::IPV6 {
+        true => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
+        false => (libc::IPPROTO_IP, libc::IP_RECVERR),
+    };
+    super::unix::write_option(socket, constant, &1i32.to_ne_bytes())
+}
+
+/// Takes away the record of the error that was just told. They are kept where what is received is kept, and many would fill that;
+/// and taking one away lets the next error be told.
+pub(crate) fn forget_error(socket: &Socket) {
+    // SAFETY: zeroes are a message without room for anything, so nothing is written but the message itself.
+    unsafe {
+        let mut message: libc::msghdr = std::mem::zeroed();
+        libc::recvmsg(socket.as_raw_fd(), &mut message, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT);
+    }
 }
 
 /// The process at the other end (SO_PEERCRED). Where the system knows of none it answers with user -1: datagram sockets

@@ -26,6 +26,7 @@
 //! | `borrow`, `take_over`, `PEEK`, `domain`, `protocol`, `is_listening`, `no_such_family`, `no_such_kind` | descriptors that something else has opened |
 //! | `keep_from_children`        | of a descriptor that something else has opened                               |
 //! | `OwnedHandle`, `number_of`, `MOST_HANDLES`, `send_handles`, `recv_handles` | descriptors beside data              |
+//! | `ECHO_DATAGRAMS`, `hear_errors`, `forget_error` | datagram sockets of ICMP, which stand in for raw ones    |
 //! | `peer_credentials`          | the process at the other end of a unix socket                                |
 //! | `lookup_flags`, `lookup_code`, `NAME_REQUIRED` | getaddrinfo's and getnameinfo's numbers                   |
 //! | `spelled_out`               | a record of getaddrinfo's with its kind and protocol                         |

@@ -154,6 +154,10 @@ fn bind_anywhere(socket: &Socket) -> io::Result<()> {
     socket.bind(&any[0].into()).or_else(|_| socket.bind(&any[1].into()))
 }
 
+fn is_stream(socket: &Socket) -> bool {
+    socket.r#type().is_ok_and(|kind| kind == Type::STREAM)
+}
+
 fn is_datagram(socket: &Socket) -> bool {
     socket.r#type().is_ok_and(|kind| kind == Type::DGRAM)
 }
@@ -245,6 +249,17 @@ pub(crate) fn hear_own_groups_only(_: &Socket) {}
 pub(crate) fn membership_error(error: io::Error, _: bool) -> io::Error {
     error
 }
+
+/// Whether there are datagram sockets of ICMP.
+pub(crate) const ECHO_DATAGRAMS: bool = false;
+
+/// There are none.
+pub(crate) fn hear_errors(_: &Socket, _: Domain) -> io::Result<()> {
+    Ok(())
+}
+
+/// The system keeps no record of errors.
+pub(crate) fn forget_error(_: &Socket) {}
 
 /// Windows does not tell.
 pub(crate) fn peer_credentials(_: &Socket) -> io::Result<Credentials> {

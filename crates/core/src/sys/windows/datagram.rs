@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use socket2::{MaybeUninitSlice, SockAddr, SockAddrStorage, Socket};
 use windows_sys::Win32::Networking::WinSock as winsock;
 
-use super::{bind_anywhere, is_datagram};
+use super::{bind_anywhere, is_stream};
 use crate::datagram::{Envelope, Told};
 
 /// Receives a datagram; `tells`: with what the options of the socket have the system tell of it.
@@ -28,7 +28,7 @@ pub(crate) fn recv_message(socket: &Socket, buffer: &mut [MaybeUninit<u8>], tell
 }
 
 fn unbound(socket: &Socket) -> bool {
-    is_datagram(socket) && socket.local_addr().is_err()
+    !is_stream(socket) && socket.local_addr().is_err()
 }
 
 fn recv_plain(socket: &Socket, buffer: &mut [MaybeUninit<u8>]) -> io::Result<Envelope> {
