@@ -3,10 +3,12 @@ import { Address, loop, ping, raw, tcp, type PingAnswer, type PingOptions, type 
 import { aloneWithoutRight, ICMP, lacksRaw, lacksUnprivileged } from './_icmp.js'
 import { child, closing, unless } from './_util.js'
 
-const onLoopback = unless(lacksRaw('inet') || lacksRaw('inet6'))
+const onLoopback = unless(lacksRaw('inet'))
 
 for (const family of ['inet', 'inet6'] as const) {
   const { host } = ICMP[family]
+
+  const onLoopback = unless(lacksRaw(family))
 
   onLoopback(`a ping that is awaited gives the first answer (${family})`, async t => {
     const { address, ms, ttl, sequence } = await ping(host, { size: 1000, ttl: 5 })
@@ -59,7 +61,7 @@ onLoopback('a ping asks only when it is awaited or iterated, and once however of
   t.is(ended, 1)
 })
 
-onLoopback('all interfaces, and loopback by false, are this machine', async t => {
+unless(lacksRaw('inet') || lacksRaw('inet6'))('all interfaces, and loopback by false, are this machine', async t => {
   for (const host of ['0.0.0.0', '*', false] as const) t.is((await ping(host)).address.address, '127.0.0.1')
   t.is((await ping('::')).address.address, '::1')
   t.is((await ping(Address.parse('127.0.0.1:80'))).address.port, 0)
