@@ -26,7 +26,7 @@ export class Load {
 
   /** Resolves once `connections` are open, accepted and have echoed one message of `size` bytes each. */
   static async start(port: number, connections: number, size: number, { renewed = false, everywhere = false }: LoadOptions = {}): Promise<Load> {
-    const command = [await program(), `127.0.0.1:${port}`, String(connections), String(size), ...(renewed ? ['renewed'] : [])]
+    const command = [await program('load'), `127.0.0.1:${port}`, String(connections), String(size), ...(renewed ? ['renewed'] : [])]
     const child = await Child.start('the load generator', everywhere ? command : pinned('load', command))
     await child.line(30_000)
     return new Load(child)
@@ -48,21 +48,23 @@ export class Load {
   }
 }
 
-let built: Promise<string> | undefined
+const built = new Map<string, Promise<string>>()
 
-/** The path of the program, built when first asked for. */
-export function program(): Promise<string> {
-  return (built ??= build())
+/** The path of an example of the core, built when first asked for. */
+export function program(name: 'load' | 'datagrams'): Promise<string> {
+  const path = built.get(name) ?? build(name)
+  built.set(name, path)
+  return path
 }
 
-async function build(): Promise<string> {
+async function build(name: string): Promise<string> {
   const root = fileURLToPath(new URL('../../', import.meta.url))
   const messages = await output([
-    'cargo', 'build', '--quiet', '--release', '--package', 'socket2-core', '--example', 'load', '--message-format', 'json',
+    'cargo', 'build', '--quiet', '--release', '--package', 'socket2-core', '--example', name, '--message-format', 'json',
   ], root)
   for (const line of messages.trim().split('\n')) {
     const message = JSON.parse(line) as { executable?: string | null; target?: { name: string } }
-    if (message.executable && message.target?.name === 'load') return message.executable
+    if (message.executable && message.target?.name === name) return message.executable
   }
-  throw new Error('cargo built no load generator')
+  throw new Error(`cargo built no example ${name}`)
 }

@@ -73,6 +73,11 @@ export function pinned(role: 'server' | 'load', command: readonly string[]): rea
   return ['taskset', '-c', String(role === 'server' ? cores.server : cores.load), ...command]
 }
 
+/** The command that runs `command` as one that interrupts nobody when something comes for it, where there is `chrt`. */
+export function afterOthers(command: readonly string[]): readonly string[] {
+  return process.platform === 'linux' && inPath('chrt') ? ['chrt', '--batch', '0', ...command] : command
+}
+
 const cores = findCores()
 
 function findCores(): { server: number; load: number } | undefined {

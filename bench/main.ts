@@ -1,15 +1,15 @@
 /** `npm run bench [-- section … --seconds n --rounds n --quick]`: socket2 beside its peers; docs/benchmarks.md says how. */
 import { parseArgs } from 'node:util'
-import { program } from './load.js'
 import { description, noCpuTime } from './machine.js'
 import type { Bench, Section } from './section.js'
 import { idle } from './sections/idle.js'
 import { tcp } from './sections/tcp.js'
 import { threads } from './sections/threads.js'
+import { udp } from './sections/udp.js'
 import { echoServers, type Server } from './servers.js'
 import { table } from './table.js'
 
-const sections: Record<string, Section> = { tcp, idle, threads }
+const sections: Record<string, Section> = { tcp, udp, idle, threads }
 
 const usage = `npm run bench [-- section … options]
 
@@ -54,7 +54,6 @@ async function main(): Promise<number> {
   }
 
   const { present, leftOut } = await echoServers()
-  await program()
   const wanted = (servers: readonly Server[]): readonly Server[] =>
     servers.filter(({ name }) => values.only.length === 0 || values.only.some(part => name.includes(part)))
   let shown = 0
@@ -77,7 +76,7 @@ async function main(): Promise<number> {
   if (noCpuTime) console.log(noCpuTime)
   if (leftOut.length > 0) console.log(`Left out: ${leftOut.join(', ')}`)
   for (const name of chosen) await sections[name]?.run(bench)
-  if (shown === 0) throw new Error(`no server is left; there are ${present.map(({ name }) => name).join(', ')}, and those of threads`)
+  if (shown === 0) throw new Error(`no server is left; there are ${present.map(({ name }) => name).join(', ')}, and those of udp and threads`)
   if (values.quick) console.log('\nA quick run: everything works; the figures mean nothing.')
   return 0
 }

@@ -77,7 +77,7 @@ async function compiled(name: string): Promise<Finding> {
 }
 
 /** A runtime from its npm package. The program itself, not the package's launcher: the process measured is the server. */
-function installed(scope: string, path: string, args: readonly string[]): Finding {
+export function installed(scope: string, path: string, args: readonly string[]): Finding {
   const folder = join(root, 'node_modules', scope)
   const file = entries(folder).map(name => join(folder, name, path)).find(isExecutable)
   return file ? [file, ...args] : 'its npm package is not installed'

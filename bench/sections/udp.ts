@@ -1,0 +1,170 @@
+/** UDP: the cost of receiving and sending a datagram, alone and by many, and the latency of one. */
+import { Child } from '../child.js'
+import { inTurn, type Sample } from '../compare.js'
+import { program, type Report } from '../load.js'
+import { afterOthers, pinned, timeOf } from '../machine.js'
+import type { Bench, Section } from '../section.js'
+import { installed, script, startServer, type Server } from '../servers.js'
+
+/** How a sender floods: datagrams of so many bytes, so many with one call, until a burst of them is sent and has to be answered. */
+interface Flood {
+  size: number
+  atOnce: number
+  burst: number
+  segments: boolean
+}
+
+/** The burst fits the receive buffer that a Linux socket has by itself, which counts 768 bytes for such a datagram. */
+const SMALL: Flood = { size: 100, atOnce: 64, burst: 256, segments: false }
+/** As many as go as one; the burst fits the buffer that a Linux socket may ask for, which counts 2,304 bytes for a datagram by itself. */
+const LARGE: Flood = { size: 1_200, atOnce: 54, burst: 162, segments: true }
+
+/** Until the code is compiled. */
+const WARM_UP_SECONDS = 0.3
+
+export const udp: Section = {
+  about: 'UDP: CPU time per datagram received and sent, latency',
+  async run(bench) {
+    await receiving(bench)
+    await receivingBundles(bench)
+    await sending(bench)
+    await pingPong(bench)
+  },
+}
+
+async function receiving(bench: Bench): Promise<void> {
+  const servers = [socket2('recvMany'), socket2('recv'), socket2('iterate'), dgram('receive'), ...bun('receive')]
+  bench.show({
+    title: `UDP, a flood of ${SMALL.size} bytes: the receiver's CPU time per datagram`,
+    samples: await compare(bench, servers, server => receive(server, SMALL, bench.seconds)),
+    main: { figure: 'cpu', title: 'µs', digits: 2 },
+    also: [{ figure: 'rate', title: 'datagrams/s', digits: 0 }],
+    yardsticks: ['node:dgram'],
+    targets: [{ server: 'recvMany', limit: 'at most', factor: 1 / 1.8, of: 'node:dgram' }],
+  })
+}
+
+async function receivingBundles(bench: Bench): Promise<void> {
+  bench.show({
+    title: `UDP, a flood of ${LARGE.size.toLocaleString('en-US')} bytes, sent ${LARGE.atOnce} as one (GSO): the receiver's CPU time per datagram`,
+    samples: await compare(bench, [socket2('recvMany'), dgram('receive')], server => receive(server, LARGE, bench.seconds)),
+    main: { figure: 'cpu', title: 'µs', digits: 2 },
+    also: [{ figure: 'rate', title: 'datagrams/s', digits: 0 }],
+    yardsticks: ['node:dgram'],
+    targets: [{ server: 'recvMany', limit: 'at most', factor: 1 / 8, of: 'node:dgram' }],
+  })
+}
+
+async function sending(bench: Bench): Promise<void> {
+  const servers = [socket2('sendSegments'), socket2('sendMany'), socket2('send'), dgram('send'), ...bun('sendMany')]
+  bench.show({
+    title: `UDP, sending ${LARGE.size.toLocaleString('en-US')} bytes as fast as it goes: datagrams per second`,
+    samples: await compare(bench, servers, server => send(server, bench.seconds)),
+    main: { figure: 'rate', title: 'datagrams/s', digits: 0 },
+    also: [{ figure: 'cpu', title: 'CPU µs/datagram', digits: 2 }],
+    yardsticks: ['node:dgram'],
+    targets: [{ server: 'sendSegments', limit: 'at least', factor: 5, of: 'node:dgram' }],
+  })
+}
+
+async function pingPong(bench: Bench): Promise<void> {
+  const servers = [socket2('echo', 'recv'), dgram('echo'), ...bun('echo')]
+  bench.show({
+    title: `UDP ping-pong of ${SMALL.size} bytes: latency there and back`,
+    samples: await compare(bench, servers, server => echo(server, bench.seconds)),
+    main: { figure: 'p50', title: 'p50 µs', digits: 1 },
+    also: [{ figure: 'p99', title: 'p99 µs', digits: 1 }, { figure: 'cpu', title: 'CPU µs/message', digits: 2 }],
+    yardsticks: ['node:dgram'],
+    targets: [{ server: 'recv', limit: 'at most', factor: 1, of: 'node:dgram' }],
+  })
+}
+
+function socket2(how: string, name = how): Server {
+  return { name, command: [process.execPath, script('socket2_datagrams'), how], told: true }
+}
+
+function dgram(how: string): Server {
+  return { name: 'node:dgram', command: [process.execPath, script('dgram_datagrams'), how], told: true }
+}
+
+function bun(how: string): readonly Server[] {
+  const command = installed('@oven', 'bin/bun', [script('bun_datagrams'), how])
+  return typeof command === 'string' ? [] : [{ name: 'Bun', command, told: true }]
+}
+
+function compare(bench: Bench, servers: readonly Server[], measure: (server: Server) => Promise<Sample>) {
+  return inTurn(bench.wanted(servers), bench.rounds, measure, text => bench.progress(`udp: ${text}`))
+}
+
+/**
+ * The sender shares the receiver's core, and goes first: a receiver as fast as the sender would otherwise find the datagrams one by
+ * one, and what it is measured by would be how it waits. So each burst is there as a whole when its receiver's turn comes.
+ */
+async function receive(server: Server, { size, atOnce, burst, segments }: Flood, seconds: number): Promise<Sample> {
+  const { child, port } = await startServer({ ...server, command: afterOthers(server.command) }, burst)
+  const numbers = [size, atOnce, burst].map(String)
+  const start = () => other('server', 'flood', `127.0.0.1:${port}`, ...numbers, ...(segments ? ['segments'] : []))
+  return await measured(child, start, seconds)
+}
+
+async function echo(server: Server, seconds: number): Promise<Sample> {
+  const { child, port } = await startServer(server, 0)
+  return await measured(child, () => other('load', 'ping', `127.0.0.1:${port}`, String(SMALL.size)), seconds)
+}
+
+/** What `child` does for what the other end, which is in charge, reports. */
+async function measured(child: Child, start: () => Promise<Child>, seconds: number): Promise<Sample> {
+  try {
+    const load = await start()
+    try {
+      await load.line(20_000)
+      return await sample(child, load, load, seconds)
+    } finally {
+      await load.end()
+    }
+  } finally {
+    await child.end()
+  }
+}
+
+/** The sender is in charge. What it sends is received and thrown away, for all alike: nothing is dropped as long as that keeps up. */
+async function send(server: Server, seconds: number): Promise<Sample> {
+  const sink = await other('load', 'sink')
+  try {
+    const { port } = await sink.line<{ port: number }>(20_000)
+    const child = await Child.start(server.name, pinned('server', [...server.command, String(port)]))
+    try {
+      await child.line(20_000)
+      return await sample(child, sink, child, seconds)
+    } finally {
+      await child.end()
+    }
+  } finally {
+    await sink.end()
+  }
+}
+
+/** A process of the load generator's, crates/core/examples/datagrams.rs: its header has what it does. */
+async function other(core: 'server' | 'load', ...role: readonly string[]): Promise<Child> {
+  return await Child.start('the other end', pinned(core, [await program('datagrams'), ...role]))
+}
+
+/** Lets who is in charge make traffic, twice; the second time counts. */
+async function sample(measured: Child, load: Child, inCharge: Child, seconds: number): Promise<Sample> {
+  const traffic = async (duration: number) => {
+    inCharge.say(String(duration))
+    return await inCharge.line<Omit<Report, 'bytes'>>(duration * 1_000 + 10_000)
+  }
+  await traffic(Math.min(seconds, WARM_UP_SECONDS))
+  const [before, loadBefore] = [timeOf(measured.pid), timeOf(load.pid)]
+  const { messages, seconds: taken, p50, p99 } = await traffic(seconds)
+  const [after, loadAfter] = [timeOf(measured.pid), timeOf(load.pid)]
+  const waited = (after?.waiting ?? NaN) - (before?.waiting ?? NaN) + (loadAfter?.waiting ?? NaN) - (loadBefore?.waiting ?? NaN)
+  return {
+    cpu: ((after?.cpu ?? NaN) - (before?.cpu ?? NaN)) / messages / 1_000,
+    disturbed: waited / 1e9 / taken,
+    rate: messages / taken,
+    p50: p50 / 1_000,
+    p99: p99 / 1_000,
+  }
+}
