@@ -104,10 +104,15 @@ export interface ChildResult {
   stderr: string
 }
 
-/** Runs a script of _child/ as a process of its own, to its end; one that does not end is ended by the test. */
-export async function child(t: ExecutionContext, script: string, args: readonly string[] = [], flags: readonly string[] = []): Promise<ChildResult> {
-  const file = fileURLToPath(new URL(`_child/${script}.js`, import.meta.url))
-  const process_ = spawn(process.execPath, [...flags, file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+/**
+ * Runs a script of _child/ as a process of its own, to its end; one that does not end is ended by the test. `before` is a command that
+ * goes before it, as `nsenter` does.
+ */
+export async function child(
+  t: ExecutionContext, script: string, args: readonly string[] = [], flags: readonly string[] = [], before: readonly string[] = []
+): Promise<ChildResult> {
+  const [command = '', ...rest] = [...before, process.execPath, ...flags, scriptPath(script), ...args]
+  const process_ = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
   t.teardown(() => process_.kill('SIGKILL'))
   let stdout = ''
   let stderr = ''
@@ -115,4 +120,9 @@ export async function child(t: ExecutionContext, script: string, args: readonly 
   process_.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   const [code, signal] = (await once(process_, 'close')) as [number | null, NodeJS.Signals | null]
   return { code, signal, stdout, stderr }
+}
+
+/** Where a script of _child/ is. */
+export function scriptPath(script: string): string {
+  return fileURLToPath(new URL(`_child/${script}.js`, import.meta.url))
 }
