@@ -13,13 +13,6 @@ import type { ExecutionContext } from 'ava'
 import { fromFd, seqpacket, type Family, type Protocol, type RawSocket, type SeqpacketSocket, type SocketOf, type SocketOptions, type TcpSocket, type UdpSocket } from 'socket2'
 import { child, closing, freshPath, lacks, scriptPath, type ChildResult, type Reason } from './_util.js'
 
-// A router tells of each packet that it drops: some systems let it do so once a second.
-const FORWARDING = `
-  echo 1 > /proc/sys/net/ipv4/ip_forward
-  echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
-  echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
-  echo 0 > /proc/sys/net/ipv6/icmp/ratelimit`
-
 /** Why there are no such networks here. */
 export const lacksNetworks: Reason = lacks.linux || refusal()
 
@@ -50,13 +43,23 @@ export async function routed(t: ExecutionContext, mtus: readonly number[] = [150
     const after = all[i + 1]?.interfaces[0]
     const routes = [route('default', 'default', (after ?? before)!)]
     for (let cable = 1; cable < i; cable++) routes.push(route(`10.0.${cable}.0/24`, `fd00:0:0:${cable}::/64`, before!))
-    return host.shell([...routes, before && after ? FORWARDING : ''].join('\n'))
+    return host.shell([...routes, before && after ? forwarding(1) : ''].join('\n'))
   }))
   return all
 }
 
 function route(inet: string, inet6: string, via: Interface): string {
   return `ip route add ${inet} via ${via.inet}\nip -6 route add ${inet6} via ${via.inet6}`
+}
+
+/** Whether a host is a router. As a new namespace may have the settings of the machine, all that matter are set. */
+function forwarding(on: 0 | 1): string {
+  return `
+    echo ${on} > /proc/sys/net/ipv4/ip_forward
+    echo ${on} > /proc/sys/net/ipv6/conf/all/forwarding
+    for one in all default; do echo 0 > /proc/sys/net/ipv4/conf/$one/rp_filter; done
+    echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
+    echo 0 > /proc/sys/net/ipv6/icmp/ratelimit`
 }
 
 /** A host of a network. Its interfaces, routes and settings are its own. */
@@ -160,7 +163,7 @@ interface Cable {
 async function connect(t: ExecutionContext, count: number, cables: readonly Cable[]): Promise<Host[]> {
   const owner = await hold(t, ['unshare', '-r'])
   const own = ['nsenter', '--preserve-credentials', '--user', '--target', `${owner}`, 'unshare', '--net']
-  const hosts = await Promise.all(Array.from({ length: count }, async () => new Host(t, await hold(t, own))))
+  const hosts = await Promise.all(Array.from({ length: count }, async () => new Host(t, await hold(t, own, forwarding(0)))))
   let number = 0
   for (const { ends, mtu } of cables) {
     number++
@@ -203,9 +206,9 @@ async function settledIndex(host: Host, name: string): Promise<number> {
 
 const TENTATIVE = 0x40 // IFA_F_TENTATIVE
 
-/** Runs `command` with a program that does nothing until the test ends, and resolves to its process id. */
-async function hold(t: ExecutionContext, [command = '', ...args]: readonly string[]): Promise<number> {
-  const holder = spawn(command, [...args, 'sh', '-c', 'echo here; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] })
+/** Runs `command` with a program that does nothing until the test ends, once `first` is done; resolves to its process id. */
+async function hold(t: ExecutionContext, [command = '', ...args]: readonly string[], first = ''): Promise<number> {
+  const holder = spawn(command, [...args, 'sh', '-ec', `${first}\necho here; exec cat`], { stdio: ['pipe', 'pipe', 'inherit'] })
   t.teardown(() => holder.kill('SIGKILL'))
   await within(PATIENCE, once(holder.stdout, 'data'))
   return holder.pid!
@@ -234,6 +237,6 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
 }
 
 function refusal(): Reason {
-  const tried = spawnSync('unshare', ['-rn', 'sh', '-ec', `ip link add eth0 type veth peer name eth1\n${FORWARDING}\ncommand -v nsenter`])
+  const tried = spawnSync('unshare', ['-rn', 'sh', '-ec', `ip link add eth0 type veth peer name eth1\n${forwarding(1)}\ncommand -v nsenter`])
   return tried.status !== 0 && 'networks of one\'s own take namespaces and iproute2'
 }
