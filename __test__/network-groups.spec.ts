@@ -93,6 +93,14 @@ for (const { family, any, sourced, leaving, loop, reach } of FAMILIES) {
   })
 }
 
+inNetwork('a group of one cable is told from the same on another by its zone', async t => {
+  const [left, right] = await twoHosts(t, 2)
+  const [receiver, sender] = [await (await right.udp('inet6')).bind(), await left.udp('inet6')]
+  receiver.joinGroup(`ff12::1%${right.interfaces[1]!.index}`)
+  for (const { name, index } of left.interfaces) await sender.send(name, `ff12::1%${index}`, addressOf(receiver).port)
+  t.is(await heard(receiver), 'eth1')
+})
+
 inNetwork('a broadcast is heard by all on the cable, and sent with the option only', async t => {
   const [left, right] = await twoHosts(t)
   const receiver = await (await right.udp()).bind()

@@ -143,6 +143,17 @@ for (const family of ['inet', 'inet6'] as const) {
     }
   })
 
+  inNetwork(`an ${family} connection whose peer vanishes ends by userTimeout when it sends, and by keepAlive when it does not`, async t => {
+    const [left, router, right] = await routed(t, [1500, 1500])
+    const server = await (await right!.tcp(family)).listen()
+    const sending = await left!.tcp(family, undefined, { userTimeout: 300 })
+    const idle = await left!.tcp(family, undefined, { keepAlive: true, keepAliveIdle: 1000, keepAliveInterval: 1000, keepAliveCount: 1 })
+    for (const client of [sending, idle]) await client.connect(right!.eth0[family], addressOf(server).port)
+    await router!.shell(`ip ${family === 'inet' ? '' : '-6'} route add blackhole ${right!.eth0[family]}`)
+    await sending.send('is anybody there?')
+    await Promise.all([sending, idle].map(client => t.throwsAsync(client.recv(1, soon), { code: 'ETIMEDOUT', message: /^recv ETIMEDOUT/ })))
+  })
+
   inNetwork(`an ${family} connection is refused by a router that has no way, and times out where packets vanish`, async t => {
     const [left, router] = await routed(t, [1500, 1500])
     const [nowhere, vanishing, ip, code] = family === 'inet' ? ['10.9.9.9', '10.9.9.8', 'ip', 'EHOSTUNREACH'] : ['fd09::9', 'fd09::8', 'ip -6', 'ENETUNREACH']
@@ -162,6 +173,24 @@ inNetwork('tos is what is in the packets that arrive, over routers as well', asy
     await sender.setOption('tos', tos).send('x', right.eth0.inet, 9)
     t.is((await watcher.recv(100, soon)).data[1], tos)
   }
+})
+
+inNetwork('what comes from a link-local address has its zone, and is answered there', async t => {
+  const [left, right] = await twoHosts(t, 2)
+  const [, near] = left.interfaces
+  const [, far] = right.interfaces
+  const receiver = await (await right.udp('inet6')).bind()
+  const sender = await left.udp('inet6')
+  await sender.send('hello', `fe80::2%${near!.index}`, addressOf(receiver).port)
+  const { from } = await receiver.recv(100, soon)
+  t.deepEqual([from.address, from.scopeId], ['fe80::1', far!.index])
+  await receiver.send('answer', from)
+  t.is((await sender.recv(100, soon)).from.scopeId, near!.index)
+
+  const server = await (await right.tcp('inet6')).listen(far!.linkLocal)
+  const client = await (await left.tcp('inet6')).connect(`fe80::2%${near!.index}`, addressOf(server).port)
+  const peer = await server.accept(soon)
+  t.is(peer.remoteAddress?.toString(), `[fe80::1%${far!.index}]:${addressOf(client).port}`)
 })
 
 async function heard(socket: UdpSocket): Promise<string> {
