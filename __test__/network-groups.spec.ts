@@ -159,9 +159,7 @@ function forward(routing: RawSocket, router: Host, sender: string, group: string
 /** The bytes of an IP address; of IPv6 one with two colons. */
 function bytesOf(address: string): Uint8Array {
   if (!address.includes(':')) return Uint8Array.from(address.split('.').map(Number))
-  const bytes = Buffer.alloc(16)
   const [head, tail] = address.split('::').map(part => part.split(':').map(word => parseInt(word, 16)))
-  for (const [i, word] of head!.entries()) bytes.writeUInt16BE(word, 2 * i)
-  for (const [i, word] of tail!.reverse().entries()) bytes.writeUInt16BE(word, 14 - 2 * i)
-  return bytes
+  const words = [...head!, ...new Array<number>(8 - head!.length - tail!.length).fill(0), ...tail!]
+  return Uint8Array.from(words.flatMap(word => [word >> 8, word & 0xff]))
 }

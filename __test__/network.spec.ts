@@ -2,7 +2,7 @@
 import test from 'ava'
 import type { Address, UdpSocket } from 'socket2'
 import { lacksNetworks, routed, twoHosts } from './_network.js'
-import { addressOf, unless } from './_util.js'
+import { addressOf, closing, unless } from './_util.js'
 
 const inNetwork = unless(lacksNetworks, test.serial)
 const soon = { timeout: 20_000 }
@@ -19,7 +19,7 @@ for (const family of ['inet', 'inet6'] as const) {
     for (const source of [left.eth0[family], second]) {
       const client = await (await left.tcp(family)).bind(source)
       await client.connect(right.eth0[family], addressOf(server).port)
-      t.is((await server.accept(soon)).remoteAddress?.address, source)
+      t.is(closing(t, await server.accept(soon)).remoteAddress?.address, source)
       const sender = await (await left.udp(family)).bind(source)
       await sender.send('hello', right.eth0[family], addressOf(receiver).port)
       t.true((await receiver.recv(100, soon)).from.equals(addressOf(sender)))
@@ -34,7 +34,7 @@ for (const family of ['inet', 'inet6'] as const) {
     const sender = await (await left.udp(family, undefined, { transparent: true })).bind(never)
     await left.shell(`ip addr add ${later}/${bits} dev eth0`)
     await (await right.tcp(family)).connect(addressOf(server), soon)
-    t.is((await server.accept(soon)).localAddress?.address, later)
+    t.is(closing(t, await server.accept(soon)).localAddress?.address, later)
     const receiver = await (await right.udp(family)).bind()
     await sender.send('hello', right.eth0[family], addressOf(receiver).port)
     t.true((await receiver.recv(100, soon)).from.equals(addressOf(sender)))
@@ -54,7 +54,7 @@ for (const family of ['inet', 'inet6'] as const) {
     const [, eth1] = right.interfaces
     await t.throwsAsync((await left.tcp(family)).connect(right.eth0[family], addressOf(server).port), { code: 'ECONNREFUSED' })
     await (await left.tcp(family)).connect(eth1![family], addressOf(server).port, soon)
-    t.is((await server.accept(soon)).localAddress?.address, eth1![family])
+    t.is(closing(t, await server.accept(soon)).localAddress?.address, eth1![family])
   })
 
   inNetwork(`with bindToDevice an ${family} socket sends by that interface, whatever the way would be`, async t => {
@@ -189,7 +189,7 @@ inNetwork('what comes from a link-local address has its zone, and is answered th
 
   const server = await (await right.tcp('inet6')).listen(far!.linkLocal)
   const client = await (await left.tcp('inet6')).connect(`fe80::2%${near!.index}`, addressOf(server).port)
-  const peer = await server.accept(soon)
+  const peer = closing(t, await server.accept(soon))
   t.is(peer.remoteAddress?.toString(), `[fe80::1%${far!.index}]:${addressOf(client).port}`)
 })
 

@@ -10,7 +10,7 @@ const { WOULD_BLOCK, RECORD_LENGTH } = native
 
 /** What the system tells of a datagram besides its sender. Each is there when its option is on, and the system knew it. */
 export interface Control {
-  /** To which address it was sent, with the port of the socket; of a group it is the group's. Options: `packetInfo`, `recvPacketInfo`. */
+  /** To which address it was sent, in the socket's family and with its port; of a group it is the group's. Options: `packetInfo`, `recvPacketInfo`. */
   to?: Address
   /** The index of the interface by which it came. Options: `packetInfo`, `recvPacketInfo`. */
   interfaceIndex?: number

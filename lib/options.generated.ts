@@ -388,7 +388,7 @@ export interface OptionTypes {
   tos: number
   /**
    * How many routers a packet to a group may pass, and one more: with 1 it stays in the network, with 0 on this
-   * machine.
+   * machine; but Linux lets a 0 out as well unless a socket of this machine has joined the group.
    *
    * `IP_MULTICAST_TTL` of `IPPROTO_IP`. A count, by default 1.
    *
@@ -530,7 +530,7 @@ export interface OptionTypes {
   trafficClass: number
   /**
    * How many routers a packet to a group may pass, and one more: with 1 it stays in the network, with 0 on this
-   * machine.
+   * machine; but Linux lets a 0 out as well unless a socket of this machine has joined the group.
    *
    * `IPV6_MULTICAST_HOPS` of `IPPROTO_IPV6`. A count, by default 1.
    *

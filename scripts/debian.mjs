@@ -19,6 +19,11 @@ export async function debianPackages(...names) {
   await step(`installing ${missing.join(', ')}`, {}, () => run('sh', ['-c', `${patient('apt-get update')} && ${patient(command)}`], quiet))
 }
 
+/** Installs packages that some tests are left out without, where that can be done at once: as root, on a Debian that reaches its mirror. */
+export async function debianExtras(...names) {
+  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) await debianPackages(...names).catch(() => {})
+}
+
 /**
  * Unpacks packages of a Debian suite into `folder`, unless that was done before, without installing them. With `version`,
  * the first of `suites` that has it. Resolves to false when there is no Debian to ask, or no suite has that version.

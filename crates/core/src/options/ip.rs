@@ -51,7 +51,7 @@ pub(super) const ROWS: &[Row] = &[
         kinds: PACKET,
         systems: EVERYWHERE,
         meaning: "How many routers a packet to a group may pass, and one more: with 1 it stays in the network, with 0 on \
-                  this machine.",
+                  this machine; but Linux lets a 0 out as well unless a socket of this machine has joined the group.",
         unit: "A count",
         default: "1",
         errors: "",
