@@ -122,6 +122,18 @@ export async function child(
   return { code, signal, stdout, stderr }
 }
 
+/** A script of _child/ says that it has left the sockets alone, and is still there a while after. */
+export async function staysAlive(t: ExecutionContext, script: string, args: readonly string[]): Promise<void> {
+  const file = fileURLToPath(new URL(`_child/${script}.js`, import.meta.url))
+  const process_ = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => process_.kill('SIGKILL'))
+  await once(process_.stdout, 'data')
+  const exit = once(process_, 'exit')
+  const timer = setTimeout(() => process_.kill('SIGTERM'), 300)
+  t.deepEqual(await exit, [null, 'SIGTERM'], 'it is there until it is ended')
+  clearTimeout(timer)
+}
+
 /** Where a script of _child/ is. */
 export function scriptPath(script: string): string {
   return fileURLToPath(new URL(`_child/${script}.js`, import.meta.url))

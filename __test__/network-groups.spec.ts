@@ -160,6 +160,6 @@ function forward(routing: RawSocket, router: Host, sender: string, group: string
 function bytesOf(address: string): Uint8Array {
   if (!address.includes(':')) return Uint8Array.from(address.split('.').map(Number))
   const [head, tail] = address.split('::').map(part => part.split(':').map(word => parseInt(word, 16)))
-  const words = [...head!, ...new Array<number>(8 - head!.length - tail!.length).fill(0), ...tail!]
+  const words = [...head!, ...Array.from({ length: 8 - head!.length - tail!.length }, () => 0), ...tail!]
   return Uint8Array.from(words.flatMap(word => [word >> 8, word & 0xff]))
 }
