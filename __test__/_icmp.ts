@@ -1,6 +1,6 @@
 /** What the tests of raw sockets and pings share: messages of ICMP, and processes without the right to raw sockets. */
 import { spawnSync } from 'node:child_process'
-import { raw, type Family } from 'socket2'
+import { raw, type Family, type RawSocket } from 'socket2'
 import { lacks, type Reason } from './_system.js'
 
 /** The numbers of ICMP, by family. */
@@ -11,10 +11,19 @@ export const ICMP = {
 
 /** Why this process may not have raw sockets, or false when it may. */
 export function lacksRaw(family: Family): Reason {
+  return lacking(family, ({ unprivileged }) => unprivileged && 'this user may only ping')
+}
+
+/** Why this process may not ping, or false when it may. */
+export function lacksPing(family: Family): Reason {
+  return lacking(family, () => false)
+}
+
+function lacking(family: Family, judge: (socket: RawSocket) => Reason): Reason {
   try {
     const socket = raw(family, family === 'inet' ? 'icmp' : 'icmpv6')
     socket.close()
-    return socket.unprivileged && 'this user may only ping'
+    return judge(socket)
   } catch (error) {
     return `the system does not permit it: ${(error as Error).message}`
   }

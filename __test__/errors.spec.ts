@@ -234,7 +234,7 @@ const privileged = lacks.posix ? 'whether a Windows account has the right cannot
   : process.getuid?.() === 0 && 'root has the right, and raw.spec.ts gives it up in a process of its own'
 
 unless(privileged)('a raw socket without the right to one is refused by name', t => {
-  t.like(t.throws<SocketError>(() => raw('inet', 'icmp')), { syscall: 'socket' })
+  t.like(t.throws<SocketError>(() => raw('inet', 200)), { syscall: 'socket' }) // that of ICMP may be permitted
 })
 
 unless(!lacks.unix && !lacks.seqpacket && 'this system has every kind')('a socket of a kind that the system has not is refused by name', t => {

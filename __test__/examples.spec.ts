@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { Address, tcp } from 'socket2'
-import { lacksRaw } from './_icmp.js'
+import { lacksPing } from './_icmp.js'
 import { lacks, unless, wine } from './_util.js'
 
 unless(wine > 0 && 'the tour’s 100,000 messages take Wine minutes')('the tour ends by itself with status 0, and no colours go to a pipe', async t => {
@@ -45,7 +45,7 @@ for (const name of ['ping', 'traceroute']) {
   })
 }
 
-unless(lacksRaw('inet'))('ping tells its statistics when it is interrupted', async t => {
+unless(lacksPing('inet'))('ping tells its statistics when it is interrupted', async t => {
   const child = example(t, 'ping', '-i', '0.02', '127.0.0.1')
   const exit = once(child, 'exit')
   const text: string[] = []

@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import {
   addr, raw, seqpacket, SocketError, tcp, udp,
-  type Family, type OptionName, type OptionTypes, type RawSocket, type SettableOptionName, type Socket, type SocketOptions
+  type Family, type OptionName, type OptionTypes, RawSocket, type SettableOptionName, type Socket, type SocketOptions
 } from 'socket2'
 import { closing, connectedPair, lacks, listener, loopback, unless, wine, type Reason } from './_util.js'
 
@@ -158,8 +158,9 @@ function make(type: Type, family: Family, options?: SocketOptions): Socket {
 function refusal(type: Type, family: Family): Reason {
   if (family === 'unix') return type === 'tcp' ? lacks.unix : lacks.unixDatagrams
   try {
-    make(type, family).close()
-    return false
+    const socket = make(type, family)
+    socket.close()
+    return socket instanceof RawSocket && socket.unprivileged && 'this user may only ping'
   } catch (error) {
     return `raw sockets take a right: ${(error as Error).message}`
   }
