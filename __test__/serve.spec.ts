@@ -1,9 +1,10 @@
 /** Servers of one thread, and what all servers keep to. Those of many threads are in serve-threads.spec.ts. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { getEventListeners, once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { BlockList } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { attach, fromFd, serve, Server, tcp, type Handler, type HandlerContext, type TcpSocket } from 'socket2'
 import { ask, gone, serving, until, visit } from './_serve.js'
 import { child, closing, freshPath, lacks, listener, loopback, rounds, streams, unless } from './_util.js'
@@ -126,6 +127,36 @@ unless(lacks.reusePort)('with reusePort servers listen at the same port', async 
   const other = await serving(t, { reusePort: true, port: one.address.port }, echo)
   t.true(other.address.equals(one.address))
   await t.throwsAsync(serve({ host: '127.0.0.1', port: one.address.port }), { code: 'EADDRINUSE' }, 'all have to want it')
+})
+
+/** Calls `act` when this listener accepts, before whoever awaits that goes on. */
+function onAccept(t: ExecutionContext, listening: TcpSocket, act: () => void): void {
+  const { port } = listening.localAddress!
+  const told = (message: unknown): void => {
+    if ((message as { socket: TcpSocket }).socket.localAddress?.port === port) act()
+  }
+  subscribe('socket2:accept', told)
+  t.teardown(() => unsubscribe('socket2:accept', told))
+}
+
+test('a connection that was accepted as the server begins to close is served, and close waits for it', async t => {
+  const server = await serving(t, {}, async (socket, { signal }) => {
+    await socket.send(`${await socket.recv()}, ${signal.aborted ? 'the last' : 'one of many'}`)
+  })
+  let closed: Promise<void> | undefined
+  onAccept(t, server.listener, () => (closed ??= server.close()))
+  t.is(await ask(await visit(t, server), 'hello'), 'hello, the last')
+  await closed
+  t.is(server.connections, 0)
+})
+
+test('a listener can be closed by who is told that it has accepted', async t => {
+  const server = await listener(t)
+  onAccept(t, server, () => server.close())
+  const accepting = server.accept()
+  closing(t, await tcp().connect(server.localAddress!))
+  closing(t, await accepting)
+  t.true(server.closed)
 })
 
 test('whoever closes the listener has closed the server\'s door, and no more', async t => {

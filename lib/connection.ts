@@ -284,7 +284,8 @@ class Accept<T extends Socket> extends Operation<T> {
     }
     if (handle < 0) return this.fail(() => systemError(handle, this.syscall))
     const socket = this.adopt(handle, addressFrom(addressSpace))
-    publish(channels.accept, () => ({ socket }))
+    // Later: subscribers may do anything, to the listener too, and until this returns the operation is in its lane.
+    if (channels.accept.hasSubscribers) queueMicrotask(() => publish(channels.accept, () => ({ socket })))
     return this.succeed(socket)
   }
 }

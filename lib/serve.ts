@@ -93,6 +93,10 @@ export class Server {
   #taken: boolean
   #closed: Promise<void> | undefined
   #cut: (() => void) | undefined
+  /** Those who are there have been closed; no other is let in. */
+  #ended = false
+  /** Under way from being accepted to being let in. */
+  #entering: Promise<unknown> | undefined
 
   /** @internal */
   constructor(listener: TcpSocket, admission: Admission, attendance: Attendance, handled: boolean, report: Report, signal: AbortSignal | undefined) {
@@ -165,18 +169,30 @@ export class Server {
 
   /** Accepts, and hands over whom it lets in. */
   async *#admitted(): AsyncGenerator<TcpSocket, void, undefined> {
-    for await (const socket of this.listener.connections()) {
-      if (this.#attendance.vacancy !== undefined) await this.#attendance.vacancy
-      if (this.#enter(socket)) yield socket
+    const connections = this.listener.connections()
+    for (;;) {
+      const entering = this.#next(connections)
+      this.#entering = entering
+      const socket = await entering
+      if (socket === null) return
+      if (socket !== undefined) yield socket
     }
+  }
+
+  /** The next connection; `undefined` when it was not let in, `null` when there is none any more. */
+  async #next(connections: AsyncIterator<TcpSocket, void>): Promise<TcpSocket | undefined | null> {
+    const next = await connections.next()
+    if (next.done === true) return null
+    if (this.#attendance.vacancy !== undefined) await this.#attendance.vacancy
+    return this.#enter(next.value) ? next.value : undefined
   }
 
   /** Whether a connection has been let in and taken. What is wrong with one concerns no other. */
   #enter(socket: TcpSocket): boolean {
     let leave: (() => void) | undefined
     try {
-      // It may have been accepted before the server began to close, and someone may have closed it since.
-      if (this.#closed === undefined && !socket.closed) leave = this.#admission.admit(socket)
+      // Someone may have closed it since it was accepted. One that came before the server began to close comes to its end, as the others.
+      if (!this.#ended && !socket.closed) leave = this.#admission.admit(socket)
       if (leave !== undefined) this.#attendance.take(socket, leave)
     } catch (error) {
       leave?.()
@@ -188,10 +204,16 @@ export class Server {
   }
 
   async #close(): Promise<void> {
-    const cut = new Promise<boolean>(resolve => (this.#cut = () => resolve(true)))
+    const cut = new Promise<boolean>(resolve => {
+      this.#cut = () => {
+        this.#ended = true
+        resolve(true)
+      }
+    })
     const [admission, attendance] = [this.#admission, this.#attendance]
     attendance.closing()
-    if (await Promise.race([cut, admission.empty()])) {
+    const empty = (): Promise<void> => admission.empty()
+    if (await Promise.race([cut, Promise.resolve(this.#entering).then(empty, empty)])) {
       attendance.end()
       await Promise.race([admission.empty(), turnsLater(attendance.patience)])
     }

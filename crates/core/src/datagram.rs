@@ -20,7 +20,7 @@
 use std::cell::Cell;
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use socket2::SockAddr;
 
@@ -85,12 +85,17 @@ impl Told {
     /// The address to which it was sent, with the interface that one of a single network is good for.
     fn destination(&self) -> Option<SocketAddr> {
         match (self.to?, self.interface) {
-            (IpAddr::V6(ip), Some(index)) if ip.is_unicast_link_local() || ip.is_multicast() => {
+            (IpAddr::V6(ip), Some(index)) if ip.is_unicast_link_local() || is_group_of_one_network(ip) => {
                 Some(SocketAddrV6::new(ip, 0, 0, index).into())
             }
             (ip, _) => Some(SocketAddr::new(ip, 0)),
         }
     }
+}
+
+/// Whether it is a group of one interface or one network: the scopes 1 and 2 (RFC 4291).
+fn is_group_of_one_network(ip: Ipv6Addr) -> bool {
+    ip.is_multicast() && matches!(ip.segments()[0] & 0xf, 1 | 2)
 }
 
 impl Envelope {
