@@ -1,6 +1,6 @@
 // Many datagrams at a time, and what the system tells of each.
 import test, { type ExecutionContext } from 'ava'
-import { attach, raw, SocketError, udp, type Control, type Datagram, type Family, type OptionName, type SocketOptions, type UdpSocket } from 'socket2'
+import { attach, loop, raw, SocketError, udp, type Control, type Datagram, type Family, type OptionName, type SocketOptions, type UdpSocket } from 'socket2'
 import { addressOf, closing, datagrams, lacks, loopback, unless, wine } from './_util.js'
 
 const families = ['inet', 'inet6', 'unix'] as const
@@ -249,6 +249,75 @@ test('a list of datagrams is checked as a whole before anything is sent', async 
   await t.throwsAsync(receiver.recvMany(1, { timeout: 0 }), { code: 'ETIMEDOUT' }, 'nothing has been sent')
 })
 
+test('a list with a hole in it, or a host that is no text, is refused, and the socket is still usable', async t => {
+  const [sender, receiver] = await connected(t)
+  const holed = [{ data: 'a' }, { data: 'b' }, { data: 'c' }]
+  delete holed[1]
+  await t.throwsAsync(sender.sendMany(holed), { code: 'ERR_INVALID_ARG_TYPE' })
+  for (const host of [{}, null, new URL('udp://localhost')]) {
+    await t.throwsAsync(sender.sendMany([{ data: 'a', host: host as never, port: 5 }]), { code: 'ERR_INVALID_ARG_TYPE' })
+  }
+  await sender.send('usable')
+  t.deepEqual(texts(await receiver.recvMany(5)), ['usable'])
+})
+
+test('a list may be very long', async t => {
+  const sender = closing(t, udp())
+  const address = addressOf(await bound(t))
+  t.is(await sender.sendMany(Array.from({ length: 200_000 }, () => ({ data: '', address }))), 200_000)
+})
+
+unless(process.platform === 'win32' && 'Wine tells nobody of a dead port')('what is known of a dead peer ends a list and a cut buffer, with how much went before', async t => {
+  const [sender, receiver] = await connected(t)
+  const address = addressOf(receiver)
+  receiver.close()
+  const list = await t.throwsAsync<SocketError>(sender.sendMany(numbered(100).map(data => ({ data }))), { code: 'ECONNREFUSED' })
+  t.true(list.messagesSent! >= 1 && list.messagesSent! < 100, String(list.messagesSent))
+  await t.throwsAsync(sender.sendSegments(Buffer.alloc(100_000), 100), { code: 'ECONNREFUSED' })
+  // Whoever comes there hears the next ones.
+  const next = await closing(t, udp('inet', undefined, { recvBufferSize: 2 ** 20 })).bind(address)
+  await sender.send('x').catch(() => {})
+  await sender.sendSegments('aabbcc', 2)
+  const all = texts(await collect(next, 3))
+  t.deepEqual(all.slice(-2).map(text => text.length), [2, 2])
+})
+
+unless(lacks.unixDatagrams)('when a send to a full receiver ends, the next one to another goes', async t => {
+  const [full, free] = [await bound(t, 'unix'), await bound(t, 'unix')]
+  const sender = closing(t, udp('unix'))
+  await t.throwsAsync((async () => {
+    for (;;) await sender.send('x', addressOf(full), { timeout: 0 })
+  })(), { code: 'ETIMEDOUT' })
+  const controller = new AbortController()
+  for (const end of [{ timeout: 20 }, { signal: controller.signal }]) {
+    const first = sender.sendMany([{ data: '1', address: addressOf(full) }], end)
+    const second = sender.send('2', addressOf(free), { timeout: 20_000 })
+    if ('signal' in end) setImmediate(() => controller.abort(new Error('enough')))
+    await t.throwsAsync(first)
+    t.is(await second, 1)
+    t.is(String((await free.recv()).data), '2')
+  }
+})
+
+unless(lacks.pairs)('memory that is detached while many wait ends them, and says how many had gone', async t => {
+  const [one, other] = await datagrams(t)
+  const messages = Array.from({ length: 2_000 }, () => ({ data: new Uint8Array(100) }))
+  const sending = one.sendMany(messages)
+  structuredClone(messages[1_500]!.data, { transfer: [messages[1_500]!.data.buffer] })
+  const failed = t.throwsAsync<SocketError>(sending, { code: 'ERR_INVALID_ARG_VALUE', message: /messages\[1500\]/ })
+  let count = 0
+  const receiving = (async () => {
+    for await (const _ of other) count++
+  })()
+  const { messagesSent } = await failed
+  one.close()
+  while (count < messagesSent!) await new Promise(setImmediate)
+  other.close()
+  await receiving
+  t.is(count, messagesSent!)
+  t.true(count > 0 && count <= 1_500)
+})
+
 test('a name among many is looked up first, once, and one that is not found sends nothing', async t => {
   const receiver = await bound(t)
   const { port } = addressOf(receiver)
@@ -257,6 +326,10 @@ test('a name among many is looked up first, once, and one that is not found send
   const later = sender.send('later', addressOf(receiver))
   t.is(await many, 3)
   await later
+  const { pending } = loop
+  const crowd = sender.sendMany(Array.from({ length: 1_000 }, () => ({ data: '', host: 'localhost', port: 9 })))
+  t.true(loop.pending <= pending + 2, 'the sending, and one lookup')
+  await crowd
   t.deepEqual(texts(await collect(receiver, 4)), ['a', 'b', 'c', 'later'])
   const error = await t.throwsAsync<SocketError>(sender.sendMany([{ data: 'a', address: addressOf(receiver) }, { data: 'b', host: 'nobody.invalid', port }]))
   t.regex(error.code, /^(ENOTFOUND|EAI_AGAIN)$/)
@@ -281,6 +354,25 @@ test('without a peer or an address many are refused like one', async t => {
     const error = await t.throwsAsync<SocketError>(sending)
     t.regex(error.code, /^(EDESTADDRREQ|ENOTCONN)$/)
   }
+})
+
+unless(lacks.linux)('who switches bundles on by their number gets single datagrams all the same', async t => {
+  const [sender, receiver] = await connected(t)
+  const [SOL_UDP, UDP_GRO] = [17, 104] as const
+  receiver.setOption(SOL_UDP, UDP_GRO, 1)
+  await sender.sendSegments('aabbcc', 2)
+  for (const text of ['aa', 'bb', 'cc']) t.is(String((await receiver.recv()).data), text)
+})
+
+test('a handle with damaged datagrams is refused, and the socket is still there for the right one', async t => {
+  const [sender, receiver] = await connected(t)
+  const handle = receiver.detach()
+  for (const datagram of [{}, { data: new Uint8Array(1), from: {}, truncated: false }, { data: 5, from: addressOf(sender).toJSON(), truncated: false }]) {
+    await t.throwsAsync(attach({ ...handle, datagrams: [datagram as never] }), { instanceOf: Error })
+  }
+  const other = closing(t, await attach(handle))
+  await sender.send('here')
+  t.is(String((await other.recv()).data), 'here')
 })
 
 test('closing ends what waits, and what came together goes with it', async t => {

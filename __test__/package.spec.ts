@@ -14,7 +14,8 @@ test.after.always('clean up', () => rm(consumer, { recursive: true, force: true,
 
 for (const [entry, member] of [['socket2', 'tcp'], ['socket2/dgram', 'createSocket']] as const) {
   unless(npmLacks)(`import, require, named and default exports of ${entry} reach one instance`, async t => {
-    await write('one.mjs', `
+    const script = `one.${member}.mjs` // these tests run at the same time
+    await write(script, `
       import * as named from '${entry}'
       import namespace from '${entry}'
       import { createRequire } from 'node:module'
@@ -23,7 +24,7 @@ for (const [entry, member] of [['socket2', 'tcp'], ['socket2/dgram', 'createSock
       const added = Object.keys(named).filter(name => name !== 'default' && !(name in required))
       console.log(JSON.stringify({ same: namespace === required && named.default === required, lacking, added, some: typeof named.${member} }))
     `)
-    t.deepEqual(JSON.parse(await run('one.mjs')), { same: true, lacking: [], added: [], some: 'function' })
+    t.deepEqual(JSON.parse(await run(script)), { same: true, lacking: [], added: [], some: 'function' })
   })
 }
 

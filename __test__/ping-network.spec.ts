@@ -73,7 +73,7 @@ for (const family of ['inet', 'inet6'] as const) {
     await right!.shell('echo 1 > /proc/sys/net/ipv4/icmp_echo_ignore_all\necho 1 > /proc/sys/net/ipv6/icmp/echo_ignore_all')
     const answerer = await right!.raw(family, protocol, { icmpFilter: [request] })
     const stranger = await router!.raw(family, protocol)
-    const pinging = pings(t, left!, 'iterate', to, { count: 4, interval: 100, timeout: 300, size: 40 })
+    const pinging = pings(t, left!, 'iterate', to, { count: 4, interval: 100, timeout: 3_000, size: 40 })
     for (let sequence = 1; sequence <= 4; sequence++) {
       const { data, from } = await answerer.recv(undefined, { timeout: 20_000 })
       const message = data.subarray(header)

@@ -150,6 +150,17 @@ test('a connection that was accepted as the server begins to close is served, an
   t.is(server.connections, 0)
 })
 
+test('a handler that closes its server when it hears of the end shortens the time it has', async t => {
+  const server = await serving(t, {}, async (socket, { signal }) => {
+    signal.addEventListener('abort', () => void server.close({ grace: 20 }))
+    await never(socket, { signal })
+  })
+  const client = await visit(t, server)
+  t.is(String(await client.recv()), 'welcome')
+  await server.close({ grace: 60_000 })
+  t.is(await gone(client), '')
+})
+
 test('a listener can be closed by who is told that it has accepted', async t => {
   const server = await listener(t)
   onAccept(t, server, () => server.close())

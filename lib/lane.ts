@@ -93,6 +93,11 @@ export class Lane {
     if (done < asked && this.#shortMeansNone && !this.#hangup) this.ready = false
   }
 
+  /** A step was worth so many. */
+  charge(steps: number): void {
+    this.#steps += steps - 1
+  }
+
   /** A step took all that the system had. Once the poller watches, what comes next will be reported. */
   drained(): void {
     if (this.#watched && SHORT_READ_DRAINS && !this.#hangup) this.ready = false

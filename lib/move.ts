@@ -6,7 +6,7 @@ import { protocolNumber, PROTOCOLS, typeNumber, typeOf } from './kinds.js'
 import { birthHere } from './leak.js'
 import { isSocketType, made, type SocketOf } from './made.js'
 import { native } from './native.js'
-import type { DetachedDatagram, SocketHandle } from './socket.js'
+import { fromPlain, type DetachedDatagram, type SocketHandle } from './socket.js'
 import { checkFamily, checkInteger, isBytes } from './validate.js'
 
 /**
@@ -19,6 +19,7 @@ export async function attach<Type extends SocketType>(handle: SocketHandle<Type>
   checkHandle(handle)
   const { key, type, family, protocol, standing } = handle
   const peer = handle.peer && Address.from(handle.peer)
+  const datagrams = handle.datagrams && handle.datagrams.map(fromPlain)
   if (protocol !== undefined) protocolNumber(protocol)
   const place = native.attach(Buffer.from(key, 'hex'), familyNumber(family), typeNumber(type))
   if (place < 0) {
@@ -28,7 +29,7 @@ export async function attach<Type extends SocketType>(handle: SocketHandle<Type>
     })
   }
   const socket = made({ type, family, protocol, standing, handle: place, birth: 'by attach()' })
-  socket.resume(handle, peer)
+  socket.resume(handle, peer, datagrams)
   return socket
 }
 

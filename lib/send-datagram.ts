@@ -44,7 +44,10 @@ abstract class Sending extends Operation<number> {
       return false
     }
     const gone = this.gone()
-    if (gone !== undefined) return this.fail(() => gone)
+    if (gone !== undefined) {
+      this.annotate(gone as SocketError)
+      return this.fail(() => gone)
+    }
     const count = this.write()
     if (count >= 0) return this.wrote(count) && this.succeed(this.result)
     const { destination } = this
@@ -59,11 +62,13 @@ abstract class Sending extends Operation<number> {
     const lookup = (this.#lookup = new AbortController())
     try {
       await find(lookup.signal)
-      this.#lookup = undefined
-      this.link.writing.wake(false)
     } catch (error) {
       if (!lookup.signal.aborted) this.cancel(() => error)
+      return
     }
+    if (lookup.signal.aborted) return
+    this.#lookup = undefined
+    this.link.writing.wake(false)
   }
 
   /** Until then it is not tried: each vain try makes the system report that the socket is writable. */
@@ -75,10 +80,10 @@ abstract class Sending extends Operation<number> {
   }
 
   override release(): void {
+    if (this.#lookup === undefined && this.#retry === undefined) return
+    // What it waited for is of no interest any more, and the way is free for the next.
     clearTimeout(this.#retry)
-    if (this.#lookup === undefined) return
-    // The answer is of no interest any more, and the way is free for the next.
-    this.#lookup.abort()
+    this.#lookup?.abort()
     this.link.writing.refill()
   }
 }
@@ -190,7 +195,8 @@ export class SendMany extends Sending {
   #aim(to: readonly (Address | null)[]): void {
     this.#to = to
     const wires = to.map(address => (address === null ? nowhere : Address.wire(address)))
-    const width = Math.max(...wires.map(({ length }) => length), 0)
+    let width = 0
+    for (const { length } of wires) width = Math.max(width, length)
     this.#wires = new Uint8Array(width * wires.length)
     wires.forEach((wire, place) => this.#wires.set(wire, place * width))
   }

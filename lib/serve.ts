@@ -127,7 +127,12 @@ export class Server {
     if (typeof options !== 'object' || options === null) throw typeError('options', 'an object', options)
     const { grace = Infinity } = options
     checkTimeout('options.grace', grace)
-    this.#closed ??= this.#close()
+    if (this.#closed === undefined) {
+      // Known before anyone hears of it, who may call this again.
+      let begin!: (closed: Promise<void>) => void
+      this.#closed = new Promise(resolve => (begin = resolve))
+      begin(this.#close())
+    }
     this.listener.close()
     const timer = grace <= LONGEST_TIMER && grace > 0 ? setTimeout(() => this.#cut?.(), grace) : undefined
     if (grace === 0) this.#cut?.()

@@ -224,6 +224,8 @@ export abstract class Socket {
     this.assertOpen('setsockopt')
     if (typeof name === 'number') {
       writeRawOption(this.link.handle, name, value, rawValue)
+      // It may have been UDP_GRO.
+      if (this.type === 'udp') this.link.coalesces = native.coalesces(this.link.handle) === 1
       return this
     }
     writeOption(this.link.handle, name, value, this.type, this.family)
@@ -372,11 +374,11 @@ export abstract class Socket {
   }
 
   /** Goes on where the socket was that has been detached. @internal */
-  resume({ timeout, unread, datagrams, broken, bytesRead, bytesWritten, sharingChosen, replaceStale }: SocketHandle, peer: Address | undefined): void {
+  resume({ timeout, unread, broken, bytesRead, bytesWritten, sharingChosen, replaceStale }: SocketHandle, peer: Address | undefined, datagrams: Datagram[] | null): void {
     if (peer !== undefined) this.peer = peer
     this.timeout = timeout
     Object.assign(this.link, { unread, broken })
-    if (datagrams !== null) this.link.datagrams = datagrams.map(fromPlain)
+    this.link.datagrams = datagrams
     this.link.reading.bytes = bytesRead
     this.link.writing.bytes = bytesWritten
     this.#sharingChosen = sharingChosen
@@ -470,7 +472,7 @@ function toPlain({ data, from, to, ...rest }: Datagram): DetachedDatagram {
 }
 
 /** The datagram of plain data, which may have been through anything; throws what is wrong with it. */
-function fromPlain({ data, from, to, ...rest }: DetachedDatagram): Datagram {
+export function fromPlain({ data, from, to, ...rest }: DetachedDatagram): Datagram {
   return { ...rest, data: Buffer.from(data), from: Address.from(from), ...to && { to: Address.from(to) } }
 }
 

@@ -138,12 +138,19 @@ export class UdpSocket extends Socket {
     return promised(() => {
       this.assertOpen('sendMany')
       if (!Array.isArray(messages)) throw typeError('messages', 'an array', messages)
-      const outgoing = (messages as readonly unknown[]).map((message, place) => {
+      const hosts = new Map<string, Destination>()
+      // Array.from finds what is missing in a list, too.
+      const outgoing = Array.from(messages as readonly unknown[], (message, place) => {
         if (typeof message !== 'object' || message === null) throw typeError(`messages[${place}]`, 'an object with data', message)
         const { data, host, port, address } = message as OutgoingDatagram
         if (address !== undefined && !(address instanceof Address)) throw typeError(`messages[${place}].address`, 'an Address', address)
-        if (host === undefined && port !== undefined) throw typeError(`messages[${place}].host`, "a string, '*' or false", host)
-        const [to] = this.#destination(address ?? host, port, undefined)
+        if (host === undefined ? port !== undefined : typeof host === 'object') throw typeError(`messages[${place}].host`, "a string, '*' or false", host)
+        const where = `${String(host)} ${String(port)}`
+        let to = address === undefined ? hosts.get(where) : this.ofMyFamily(address, `messages[${place}].address`)
+        if (to === undefined) {
+          to = once(this.#destination(host, port, undefined)[0])
+          hosts.set(where, to)
+        }
         return { data: bytesOf(data), to }
       })
       if (outgoing.length === 0) return Promise.resolve(0)
@@ -297,4 +304,11 @@ export class RawSocket extends UdpSocket {
     super(making)
     this.unprivileged = native.isUnprivileged(this.link.handle) === 1
   }
+}
+
+/** The same, but that it is looked up only once. */
+function once(to: Destination): Destination {
+  if (typeof to !== 'function') return to
+  let found: Promise<Address> | undefined
+  return (signal) => (found ??= to(signal))
 }

@@ -219,8 +219,9 @@ pub(crate) struct Datagrams {
     splits: Cell<Option<bool>>,
     /// Options have been set, by which the system may tell more of each datagram.
     tells: Cell<bool>,
-    /// An error that came behind datagrams.
+    /// An error that came behind datagrams that were received, or sent.
     late: Cell<Option<io::Error>>,
+    late_send: Cell<Option<io::Error>>,
 }
 
 /// One of many datagrams to be sent; without an address it goes to the peer.
@@ -281,7 +282,7 @@ impl Socket {
         self.datagrams.coalesces.get()
     }
 
-    /// Finds out what someone else has set.
+    /// Finds out what has been set by other ways than ours.
     pub(crate) fn look_at_datagrams(&self) {
         self.datagrams.coalesces.set(self.kind() == Kind::Datagram && self.with(sys::coalesces).unwrap_or(false));
         self.datagrams.tells.set(true);
@@ -294,8 +295,23 @@ impl Socket {
 
     /// Sends datagrams in their order; how many the system took. What is wrong with one is told when it is the first.
     pub fn send_many(&self, messages: &[Message<'_>]) -> io::Result<usize> {
+        self.late_send_error()?;
         let messages = &messages[..messages.len().min(MOST_AT_ONCE)];
-        self.try_io(|socket| sys::send_many(socket, messages))
+        let (count, end) = self.try_io(|socket| sys::send_many(socket, messages))?;
+        self.keep_send_error(end);
+        Ok(count)
+    }
+
+    fn late_send_error(&self) -> io::Result<()> {
+        self.datagrams.late_send.take().map_or(Ok(()), Err)
+    }
+
+    /// Keeps an error that came behind datagrams, for the next call: the system tells it once.
+    fn keep_send_error(&self, end: Option<io::Error>) {
+        let told =
+            end.map(|error| self.with(|socket| Ok(sys::late_error(socket, error))).unwrap_or_else(|error| error));
+        let told = told.filter(|error| !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted));
+        self.datagrams.late_send.set(told);
     }
 
     /// Sends `data` as datagrams of `size` bytes, the last of which may be shorter; how many bytes the system took, which are whole
@@ -303,24 +319,22 @@ impl Socket {
     ///
     /// Where the system splits them itself (UDP GSO) that is one call for as many as it takes, and otherwise one for each.
     pub fn send_segments(&self, data: &[u8], size: usize, to: Option<&SockAddr>) -> io::Result<usize> {
-        let first = &data[..data.len().min(size)];
-        let together = &data[..data.len().min((MOST_SEGMENTED / size.max(1)).min(MOST_SEGMENTS) * size)];
-        let split = together.len() > size && self.splits();
-        if split {
+        self.late_send_error()?;
+        let size = size.max(1);
+        let together = &data[..data.len().min((MOST_SEGMENTED / size).clamp(1, MOST_SEGMENTS) * size)];
+        if together.len() > size && self.splits() {
             match self.try_io(|socket| sys::send_split(socket, together, size, to)) {
-                // It may be about splitting: a path too narrow for the datagrams, for instance. Alone they may go.
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {}
-                result => return result,
+                // Alone they may go.
+                Err(error) => match sys::refusal_to_split(&error) {
+                    Some(for_good) => self.datagrams.splits.set(Some(!for_good)),
+                    None => return Err(error),
+                },
+                sent => return sent,
             }
         }
-        let sent = match to {
-            Some(to) => self.send_to(first, to),
-            None => self.send(first),
-        };
-        if split && sent.is_ok() {
-            self.datagrams.splits.set(Some(false));
-        }
-        sent
+        let messages: Vec<_> = together.chunks(size).map(|data| Message { data, to: to.cloned() }).collect();
+        let count = self.send_many(&messages)?;
+        Ok(together.len().min(count * size))
     }
 
     fn splits(&self) -> bool {

@@ -99,8 +99,9 @@ pub fn get_raw(socket: &Socket, level: i32, name: i32, into: &mut [u8]) -> io::R
 /// # Errors
 /// As [`get_raw`].
 pub fn set_raw(socket: &Socket, level: i32, name: i32, value: &[u8]) -> io::Result<()> {
-    socket.may_tell();
-    socket.with(|socket| sys::write_option(socket, (level, name), value))
+    let set = socket.with(|socket| sys::write_option(socket, (level, name), value));
+    socket.look_at_datagrams();
+    set
 }
 
 /// Gives a fresh socket the options of another one, as far as it has them.

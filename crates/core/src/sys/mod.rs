@@ -11,7 +11,7 @@
 //! | `CONNECTS_AGAIN`            | whether a socket can connect after an attempt that failed                    |
 //! | `recv_message`              | a datagram with what the system tells of it                                  |
 //! | `Mailbox`, `send_many`      | many datagrams at once, or one after the other                               |
-//! | `coalesce`, `coalesces`, `splits`, `send_split` | several datagrams that the system handles as one         |
+//! | `coalesce`, `coalesces`, `splits`, `send_split`, `refusal_to_split` | several datagrams that the system handles as one         |
 //! | `late_error`                | the error of a call that tells of an earlier one, with one meaning           |
 //! | `SEND_FLAGS`, `MOST_PER_SEND` | so that sending never raises a signal, and takes only what there is room for |
 //! | `send_error`                | the error of sending to the peer, with one meaning                           |
@@ -50,6 +50,25 @@ pub(crate) enum End {
     /// With an error, behind those that came.
     #[cfg_attr(linux, expect(dead_code))] // there the socket keeps it
     Failed(std::io::Error),
+}
+
+/// Sends datagrams until one does not go: how many went, and why the next one did not.
+pub(crate) fn send_one_by_one(
+    socket: &socket2::Socket,
+    messages: &[crate::datagram::Message<'_>],
+) -> std::io::Result<(usize, Option<std::io::Error>)> {
+    for (count, message) in messages.iter().enumerate() {
+        let sent = match &message.to {
+            Some(to) => socket.send_to_with_flags(message.data, &destination(to), SEND_FLAGS),
+            None => socket.send_with_flags(message.data, SEND_FLAGS).map_err(|error| send_error(socket, error)),
+        };
+        match sent {
+            Ok(_) => {}
+            Err(error) if count == 0 => return Err(error),
+            Err(error) => return Ok((count, Some(error))),
+        }
+    }
+    Ok((messages.len(), None))
 }
 
 #[cfg(not(linux))]

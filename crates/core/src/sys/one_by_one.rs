@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 
 use socket2::{SockAddr, Socket};
 
-use super::{recv_message, send_error, End, SEND_FLAGS};
-use crate::datagram::{Envelope, Message};
+use super::{recv_message, End};
+use crate::datagram::Envelope;
 
 /// What receiving many at once takes: nothing here.
 pub(crate) struct Mailbox;
@@ -38,22 +38,8 @@ impl Mailbox {
     }
 }
 
-/// Sends datagrams until one does not go; how many went.
-pub(crate) fn send_many(socket: &Socket, messages: &[Message<'_>]) -> io::Result<usize> {
-    for (count, message) in messages.iter().enumerate() {
-        let sent = match &message.to {
-            Some(to) => socket.send_to_with_flags(message.data, &super::destination(to), SEND_FLAGS),
-            None => socket.send_with_flags(message.data, SEND_FLAGS).map_err(|error| send_error(socket, error)),
-        };
-        match sent {
-            Ok(_) => {}
-            Err(error) if count == 0 => return Err(error),
-            // Whoever goes on with the next one hears it then.
-            Err(_) => return Ok(count),
-        }
-    }
-    Ok(messages.len())
-}
+/// Sends datagrams until one does not go: how many went, and why the next one did not.
+pub(crate) use super::send_one_by_one as send_many;
 
 /// The system puts no datagrams together.
 pub(crate) fn coalesce(_: &Socket) -> io::Result<()> {
@@ -73,4 +59,9 @@ pub(crate) fn splits(_: &Socket) -> io::Result<bool> {
 /// The system splits nothing.
 pub(crate) fn send_split(_: &Socket, _: &[u8], _: usize, _: Option<&SockAddr>) -> io::Result<usize> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Whether an error is about splitting, and then whether it will be so every time.
+pub(crate) fn refusal_to_split(_: &io::Error) -> Option<bool> {
+    Some(true)
 }

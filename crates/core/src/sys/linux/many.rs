@@ -8,7 +8,7 @@ use socket2::{SockAddr, SockAddrStorage, Socket};
 
 use crate::datagram::{Envelope, Message, MOST_AT_ONCE};
 use crate::sys::datagram::{envelope, Control};
-use crate::sys::{option, write_option, End, RECEIVE_FLAGS, SEND_FLAGS};
+use crate::sys::{option, send_one_by_one, write_option, End, RECEIVE_FLAGS, SEND_FLAGS};
 
 /// Where senders and what is told of datagrams go, and the heads that lead there.
 pub(crate) struct Mailbox {
@@ -70,8 +70,12 @@ impl Mailbox {
     }
 }
 
-/// Sends datagrams until one does not go; how many went.
-pub(crate) fn send_many(socket: &Socket, messages: &[Message<'_>]) -> io::Result<usize> {
+/// Sends datagrams until one does not go: how many went, and why the next one did not, if that is known.
+pub(crate) fn send_many(socket: &Socket, messages: &[Message<'_>]) -> io::Result<(usize, Option<io::Error>)> {
+    // What routers and receivers have said is told to who has a peer, once, and sendmmsg keeps it to itself behind those that went.
+    if messages.iter().any(|message| message.to.is_none()) {
+        return send_one_by_one(socket, messages);
+    }
     // SAFETY: zeroes are a head of nothing, and a part of nothing.
     let (mut heads, mut parts): ([libc::mmsghdr; MOST_AT_ONCE], [libc::iovec; MOST_AT_ONCE]) = unsafe { mem::zeroed() };
     let mut count = 0;
@@ -88,7 +92,8 @@ pub(crate) fn send_many(socket: &Socket, messages: &[Message<'_>]) -> io::Result
     }
     // SAFETY: the descriptor is open while `socket` is borrowed; that many heads point to data and addresses, which are only read.
     let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), heads.as_mut_ptr(), count, SEND_FLAGS as _) };
-    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    let sent = usize::try_from(sent).map_err(|_| io::Error::last_os_error())?;
+    Ok((sent, None))
 }
 
 /// Has the system put datagrams together.
@@ -135,4 +140,14 @@ pub(crate) fn send_split(socket: &Socket, data: &[u8], size: usize, to: Option<&
     // are only read.
     let count = unsafe { libc::sendmsg(socket.as_raw_fd(), &message, SEND_FLAGS) };
     usize::try_from(count).map_err(|_| io::Error::last_os_error())
+}
+
+/// Whether an error is about splitting, and then whether it will be so every time: a card that cannot make checksums says EIO. EINVAL and
+/// EMSGSIZE are about these datagrams on this way.
+pub(crate) fn refusal_to_split(error: &io::Error) -> Option<bool> {
+    match error.raw_os_error() {
+        Some(libc::EIO | libc::EOPNOTSUPP) => Some(true),
+        Some(libc::EINVAL | libc::EMSGSIZE) => Some(false),
+        _ => None,
+    }
 }
