@@ -56,6 +56,23 @@ export function timeOfMachine(): { used: number; there: number } | undefined {
   return { used, there: used + idle + wait + irq + softIrq }
 }
 
+/**
+ * Looks at the clocks; when called again, says how much CPU time the server has had since, and which part of the machine's time
+ * neither it nor the load generators have used.
+ */
+export function watch(server: number, loads: readonly number[]): () => { cpu: number; disturbed: number } {
+  const look = () => {
+    const [cpu = NaN, ...others] = [server, ...loads].map(pid => timeOfAll(pid)?.cpu ?? NaN)
+    const { used, there } = timeOfMachine() ?? { used: NaN, there: NaN }
+    return { cpu, foreign: used - cpu - others.reduce((sum, time) => sum + time, 0), there }
+  }
+  const before = look()
+  return () => {
+    const after = look()
+    return { cpu: after.cpu - before.cpu, disturbed: Math.max(0, (after.foreign - before.foreign) / (after.there - before.there)) }
+  }
+}
+
 /** Bytes of memory a process has resident. */
 export function resident(pid: number): number {
   if (process.platform === 'linux') {

@@ -47,6 +47,7 @@ export interface Datagram extends Control {
 // The layout of a record, as crates/core/src/datagram.rs has it, and of the numbers before the records of a batch.
 const LENGTH = 4
 const FLAGS = 8
+const SEGMENT = 12
 const TRUNCATED = 1
 const TOLD = 2
 const INTERFACE = 16
@@ -112,14 +113,22 @@ function receiveMany(link: Link, most: number): Datagram[] | number {
   for (let i = 0; i < count; i++) {
     const at = BATCH_HEAD + i * length
     const place = view.getInt32(at, true)
+    const end = place + view.getInt32(at + LENGTH, true)
     const flags = view.getInt32(at + FLAGS, true)
-    const data = slab.subarray(place, place + view.getInt32(at + LENGTH, true))
-    const datagram: Datagram = { data, from: sender(slab, at + FROM), truncated: (flags & TRUNCATED) !== 0 }
-    if ((flags & TOLD) !== 0) addControl(datagram, link, slab, view, at)
-    datagrams.push(datagram)
+    const from = sender(slab, at + FROM)
+    const truncated = (flags & TRUNCATED) !== 0
+    // Of several in one all but the last are of this length. An empty datagram is one, too.
+    const step = view.getInt32(at + SEGMENT, true) || end - place
+    let begin = place
+    do {
+      const datagram: Datagram = { data: slab.subarray(begin, Math.min(begin + step, end)), from, truncated }
+      if ((flags & TOLD) !== 0) addControl(datagram, link, slab, view, at)
+      datagrams.push(datagram)
+      begin += step
+    } while (begin < end)
   }
   // The system may have put more of them into one than were asked for.
-  if (count > most) {
+  if (datagrams.length > most) {
     link.datagrams = datagrams.splice(most)
     reading.refill()
   } else if (drained === 1) {

@@ -1,6 +1,6 @@
 /** Bun's own UDP socket; runs under Bun. The arguments are those of socket2_datagrams. */
 import { announce } from './announce.js'
-import { LOOK, sendFor, bursts } from './bursts.js'
+import { LOOK, sendFor, steps } from './steps.js'
 
 interface BunSocket {
   port: number
@@ -35,7 +35,7 @@ if (how === 'sendMany') {
   })
 }
 
-const complete = bursts(number)
+const complete = steps(number)
 const { port } = await Bun.udpSocket({
   hostname,
   socket: {

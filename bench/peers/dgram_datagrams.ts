@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { announce } from './announce.js'
-import { LOOK, RECEIVE_BUFFER, sendFor, bursts } from './bursts.js'
+import { LOOK, RECEIVE_BUFFER, sendFor, steps } from './steps.js'
 
 const [how, number] = [process.argv[2], Number(process.argv[3])]
 const answer = Buffer.from('!')
@@ -20,7 +20,7 @@ if (how === 'send') {
   }))
 }
 
-const complete = bursts(number)
+const complete = steps(number)
 socket.on('message', (data, { port, address }) => {
   if (how === 'echo') socket.send(data, port, address)
   else if (complete(1)) socket.send(answer, port, address)

@@ -1,7 +1,7 @@
-/** A UDP socket of socket2. The arguments say what it does and how, and a number: the length of a receiver's bursts, the port where a sender sends. */
+/** A UDP socket of socket2. The arguments say what it does and how, and a number: the step that a receiver answers, the port where a sender sends. */
 import { udp, type Address } from 'socket2'
 import { announce } from './announce.js'
-import { LOOK, RECEIVE_BUFFER, sendFor, bursts } from './bursts.js'
+import { LOOK, RECEIVE_BUFFER, sendFor, steps } from './steps.js'
 
 const [how, number] = [process.argv[2], Number(process.argv[3])]
 const SIZE = 1_200
@@ -25,7 +25,7 @@ if (how?.startsWith('send')) {
 await socket.bind('127.0.0.1')
 announce(socket.localAddress?.port ?? 0)
 const buffer = Buffer.allocUnsafe(2_048)
-const complete = bursts(number)
+const complete = steps(number)
 const heard = (count: number, from: Address): void => {
   if (complete(count)) void socket.send(answer, from)
 }

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { Child } from '../child.js'
 import { inTurn, type Sample, type Samples } from '../compare.js'
 import { Load, type LoadOptions } from '../load.js'
-import { timeOfAll, timeOfMachine } from '../machine.js'
+import { watch } from '../machine.js'
 import type { Service } from '../peers/service.js'
 import { roundsIn } from '../peers/work.js'
 import type { Bench, Section } from '../section.js'
@@ -201,21 +201,4 @@ async function greeted(port: number): Promise<[Socket, string]> {
   const socket = connect(port, '127.0.0.1')
   const [greeting] = (await once(socket, 'data')) as [Buffer]
   return [socket, String(greeting)]
-}
-
-/**
- * Looks at the clocks; when called again, says how much CPU time the server has had since, and which part of the machine's time
- * neither it nor the load generators have used.
- */
-function watch(server: number, loads: readonly number[]): () => { cpu: number; disturbed: number } {
-  const look = () => {
-    const [cpu = NaN, ...others] = [server, ...loads].map(pid => timeOfAll(pid)?.cpu ?? NaN)
-    const { used, there } = timeOfMachine() ?? { used: NaN, there: NaN }
-    return { cpu, foreign: used - cpu - others.reduce((sum, time) => sum + time, 0), there }
-  }
-  const before = look()
-  return () => {
-    const after = look()
-    return { cpu: after.cpu - before.cpu, disturbed: Math.max(0, (after.foreign - before.foreign) / (after.there - before.there)) }
-  }
 }

@@ -2,25 +2,27 @@
 import { Child } from '../child.js'
 import { inTurn, type Sample } from '../compare.js'
 import { program, type Report } from '../load.js'
-import { afterOthers, pinned, timeOf } from '../machine.js'
+import { afterOthers, pinned, watch } from '../machine.js'
 import type { Bench, Section } from '../section.js'
 import { installed, script, startServer, type Server } from '../servers.js'
 
-/** How a sender floods: datagrams of so many bytes, so many with one call, until a burst of them is sent and has to be answered. */
+/** How a sender floods: so many bytes, so many datagrams with one call; each `step` is answered, and at most `window` are not yet. */
 interface Flood {
   size: number
   atOnce: number
-  burst: number
+  step: number
+  window: number
   segments: boolean
 }
 
-/** The burst fits the receive buffer that a Linux socket has by itself, which counts 768 bytes for such a datagram. */
-const SMALL: Flood = { size: 100, atOnce: 64, burst: 256, segments: false }
-/** As many as go as one; the burst fits the buffer that a Linux socket may ask for, which counts 2,304 bytes for a datagram by itself. */
-const LARGE: Flood = { size: 1_200, atOnce: 54, burst: 162, segments: true }
+// The windows fit three quarters of a receive buffer of Linux, which may count the last quarter as taken for a while after it was read.
+/** 212,992 bytes are what a socket has by itself; such a datagram counts 832. */
+const SMALL: Flood = { size: 100, atOnce: 64, step: 128, window: 192, segments: false }
+/** Twice as many are what it may ask for; a datagram counts 2,032, when it is handed over by itself. */
+const LARGE: Flood = { size: 1_200, atOnce: 51, step: 102, window: 153, segments: true }
 
-/** Until the code is compiled. */
-const WARM_UP_SECONDS = 0.3
+/** Until the code is compiled; the sender has half of this time. */
+const WARM_UP_SECONDS = 0.6
 
 export const udp: Section = {
   about: 'UDP: CPU time per datagram received and sent, latency',
@@ -38,7 +40,6 @@ async function receiving(bench: Bench): Promise<void> {
     title: `UDP, a flood of ${SMALL.size} bytes: the receiver's CPU time per datagram`,
     samples: await compare(bench, servers, server => receive(server, SMALL, bench.seconds)),
     main: { figure: 'cpu', title: 'µs', digits: 2 },
-    also: [{ figure: 'rate', title: 'datagrams/s', digits: 0 }],
     yardsticks: ['node:dgram'],
     targets: [{ server: 'recvMany', limit: 'at most', factor: 1 / 1.8, of: 'node:dgram' }],
   })
@@ -49,7 +50,6 @@ async function receivingBundles(bench: Bench): Promise<void> {
     title: `UDP, a flood of ${LARGE.size.toLocaleString('en-US')} bytes, sent ${LARGE.atOnce} as one (GSO): the receiver's CPU time per datagram`,
     samples: await compare(bench, [socket2('recvMany'), dgram('receive')], server => receive(server, LARGE, bench.seconds)),
     main: { figure: 'cpu', title: 'µs', digits: 2 },
-    also: [{ figure: 'rate', title: 'datagrams/s', digits: 0 }],
     yardsticks: ['node:dgram'],
     targets: [{ server: 'recvMany', limit: 'at most', factor: 1 / 8, of: 'node:dgram' }],
   })
@@ -97,12 +97,12 @@ function compare(bench: Bench, servers: readonly Server[], measure: (server: Ser
 }
 
 /**
- * The sender shares the receiver's core, and goes first: a receiver as fast as the sender would otherwise find the datagrams one by
- * one, and what it is measured by would be how it waits. So each burst is there as a whole when its receiver's turn comes.
+ * The sender shares the receiver's core, and goes first: on a core of its own it is no faster than the fastest receivers, which find
+ * the datagrams one by one then, and the figure is how they wait. So the window is full whenever the receiver has its turn.
  */
-async function receive(server: Server, { size, atOnce, burst, segments }: Flood, seconds: number): Promise<Sample> {
-  const { child, port } = await startServer({ ...server, command: afterOthers(server.command) }, burst)
-  const numbers = [size, atOnce, burst].map(String)
+async function receive(server: Server, { size, atOnce, step, window, segments }: Flood, seconds: number): Promise<Sample> {
+  const { child, port } = await startServer({ ...server, command: afterOthers(server.command) }, step)
+  const numbers = [size, atOnce, step, window].map(String)
   const start = () => other('server', 'flood', `127.0.0.1:${port}`, ...numbers, ...(segments ? ['segments'] : []))
   return await measured(child, start, seconds)
 }
@@ -155,16 +155,9 @@ async function sample(measured: Child, load: Child, inCharge: Child, seconds: nu
     inCharge.say(String(duration))
     return await inCharge.line<Omit<Report, 'bytes'>>(duration * 1_000 + 10_000)
   }
-  await traffic(Math.min(seconds, WARM_UP_SECONDS))
-  const [before, loadBefore] = [timeOf(measured.pid), timeOf(load.pid)]
+  await traffic(Math.min(2 * seconds, WARM_UP_SECONDS))
+  const look = watch(measured.pid, [load.pid])
   const { messages, seconds: taken, p50, p99 } = await traffic(seconds)
-  const [after, loadAfter] = [timeOf(measured.pid), timeOf(load.pid)]
-  const waited = (after?.waiting ?? NaN) - (before?.waiting ?? NaN) + (loadAfter?.waiting ?? NaN) - (loadBefore?.waiting ?? NaN)
-  return {
-    cpu: ((after?.cpu ?? NaN) - (before?.cpu ?? NaN)) / messages / 1_000,
-    disturbed: waited / 1e9 / taken,
-    rate: messages / taken,
-    p50: p50 / 1_000,
-    p99: p99 / 1_000,
-  }
+  const { cpu, disturbed } = look()
+  return { cpu: cpu / messages / 1_000, disturbed, rate: messages / taken, p50: p50 / 1_000, p99: p99 / 1_000 }
 }

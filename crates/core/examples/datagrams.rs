@@ -3,9 +3,9 @@
 //! It is written over the core alone, with its fastest ways, because it must cost less than what is measured. It talks in lines
 //! with the process that started it, and ends when stdin does:
 //!
-//! - `flood <ip:port> <bytes> <at once> <burst> [segments]`: for each line read, a number of seconds, it sends bursts of datagrams
-//!   for that long, so many with one call, and prints a report. The receiver answers each burst, when it has all of it, with a
-//!   datagram of any kind; before, no other is sent. It must fit the receive buffer, and then nothing is lost. Between two
+//! - `flood <ip:port> <bytes> <at once> <step> <window> [segments]`: for each line read, a number of seconds, it sends datagrams
+//!   for that long, so many with one call, and prints a report. The receiver answers every `step` of them with a datagram of
+//!   any kind, and at most `window` are sent and not answered: they must fit its receive buffer, and then none is lost. Between two
 //!   reports nothing is in flight, and what was sent is what the receiver has counted;
 //! - `ping <ip:port> <bytes>`: for each line it sends one datagram and waits until it comes back, again and again for so many
 //!   seconds, and prints a report;
@@ -49,25 +49,31 @@ fn run() -> io::Result<()> {
 }
 
 fn flood(peer: &mut Peer, numbers: &[&str], segments: bool) -> io::Result<()> {
-    let &[size, at_once, burst] = numbers else { return Err(usage()) };
-    let (size, at_once, burst) = (number(size)?, number(at_once)?, number(burst)?);
-    if burst % at_once > 0 || at_once > MOST_AT_ONCE {
+    let &[size, at_once, step, window] = numbers else { return Err(usage()) };
+    let (size, at_once, step, window) = (number(size)?, number(at_once)?, number(step)?, number(window)?);
+    // Otherwise the last answer would never come, or the window would be full before the first is due.
+    if step % at_once > 0 || window < step || at_once > MOST_AT_ONCE {
         return Err(usage());
     }
     let data = vec![1; size * at_once];
     let messages: Vec<Message<'_>> = data.chunks(size).map(|data| Message { data, to: None }).collect();
     serve(|duration| {
         let begin = Instant::now();
-        let mut sent = 0;
-        while begin.elapsed() < duration {
-            for _ in 0..burst / at_once {
-                // All that is sent at once goes at once: loopback has room where the receiver has.
-                sent += peer.wait(|socket| match segments {
-                    true => socket.send_segments(&data, size, None).map(|bytes| bytes / size),
-                    false => socket.send_many(&messages),
-                })?;
+        let (mut sent, mut answered) = (0, 0);
+        while begin.elapsed() < duration || sent % step > 0 {
+            // All that is sent at once goes at once: loopback has room where the receiver has.
+            sent += peer.wait(|socket| match segments {
+                true => socket.send_segments(&data, size, None).map(|bytes| bytes / size),
+                false => socket.send_many(&messages),
+            })?;
+            while sent + at_once > answered + window {
+                peer.recv()?;
+                answered += step;
             }
+        }
+        while answered < sent {
             peer.recv()?;
+            answered += step;
         }
         Ok(Report { messages: sent, seconds: begin.elapsed().as_secs_f64(), latencies: Vec::new() })
     })
@@ -178,6 +184,7 @@ fn number(text: &str) -> io::Result<usize> {
 }
 
 fn usage() -> io::Error {
-    let text = "usage: datagrams flood <ip:port> <bytes> <at once> <burst> [segments] | ping <ip:port> <bytes> | sink";
+    let text =
+        "usage: datagrams flood <ip:port> <bytes> <at once> <step> <window> [segments] | ping <ip:port> <bytes> | sink";
     io::Error::new(ErrorKind::InvalidInput, text)
 }

@@ -99,19 +99,14 @@ fn is_group_of_one_network(ip: Ipv6Addr) -> bool {
 }
 
 impl Envelope {
-    /// Writes the record of a datagram that is in memory of its own.
-    pub fn write(&self, out: &mut [u8; RECORD_LENGTH]) {
-        self.write_part(0, self.length, self.told.segment, out);
-    }
-
-    /// Writes the record of a part of it, `length` bytes that begin at `place`.
-    fn write_part(&self, place: usize, length: usize, segment: usize, out: &mut [u8; RECORD_LENGTH]) {
+    /// Writes the record of a datagram whose data begin at `place`.
+    pub fn write(&self, place: usize, out: &mut [u8; RECORD_LENGTH]) {
         let tells = self.told.is_anything();
         let mut put = |at: usize, number: i32| out[at..at + 4].copy_from_slice(&number.to_le_bytes());
         put(0, place as i32);
-        put(4, length as i32);
+        put(4, self.length as i32);
         put(8, i32::from(self.truncated) | i32::from(tells) << 1);
-        put(12, segment as i32);
+        put(12, self.told.segment as i32);
         if tells {
             put(16, self.told.interface.unwrap_or(0) as i32);
             put(20, self.told.hops.map_or(-1, i32::from));
@@ -126,20 +121,6 @@ impl Envelope {
         let wire: &mut [u8; WIRE_LENGTH] = out.last_chunk_mut().expect("a record ends with an address");
         address::encode(&self.from, wire);
     }
-
-    /// Where the datagrams in this one begin and how long they are.
-    fn parts(&self) -> impl Iterator<Item = (usize, usize)> {
-        let (length, step) = (self.length, if self.told.segment == 0 { self.length } else { self.told.segment });
-        // An empty datagram is one, too.
-        (0..length.max(1)).step_by(step.max(1)).map(move |place| (place, step.min(length - place)))
-    }
-
-    fn count(&self) -> usize {
-        match self.told.segment {
-            0 => 1,
-            segment => self.length.div_ceil(segment).max(1),
-        }
-    }
 }
 
 /// Datagrams that one call has received, in memory that is used again for the next.
@@ -148,6 +129,8 @@ pub struct Batch {
     /// A slot for each, which the system has written as far as its envelope says.
     space: Box<[MaybeUninit<u8>]>,
     envelopes: Vec<Envelope>,
+    record_length: usize,
+    wire_length: usize,
 }
 
 impl Default for Batch {
@@ -157,20 +140,21 @@ impl Default for Batch {
             // Pages that no datagram reaches take no memory.
             space: Box::new_uninit_slice(MOST_AT_ONCE * SLOT),
             envelopes: Vec::with_capacity(MOST_AT_ONCE),
+            record_length: 0,
+            wire_length: 0,
         }
     }
 }
 
 impl Batch {
-    /// How many datagrams it has, those counted that the system had put into one.
+    /// How many datagrams it has, those counted as one that the system has put into one.
     pub fn count(&self) -> usize {
-        self.envelopes.iter().map(Envelope::count).sum()
+        self.envelopes.len()
     }
 
     /// How many bytes [`write`](Self::write) needs.
     pub fn wire_length(&self) -> usize {
-        let data: usize = self.envelopes.iter().map(|envelope| envelope.length).sum();
-        BATCH_HEAD + self.count() * self.record_length() + data
+        self.wire_length
     }
 
     /// Writes the records and the data.
@@ -178,29 +162,25 @@ impl Batch {
     /// # Panics
     /// When `out` is shorter than [`wire_length`](Self::wire_length).
     pub fn write(&self, out: &mut [MaybeUninit<u8>]) {
-        let (count, length) = (self.count(), self.record_length());
+        let (count, length) = (self.count(), self.record_length);
         put(&mut out[0..4], &(count as i32).to_le_bytes());
         put(&mut out[4..8], &(length as i32).to_le_bytes());
-        let mut data_place = BATCH_HEAD + count * length;
-        let mut record_place = BATCH_HEAD;
+        let mut place = BATCH_HEAD + count * length;
         let mut record = [0; RECORD_LENGTH];
-        for (envelope, slot) in self.envelopes.iter().zip(self.space.chunks(SLOT)) {
-            for (place, part) in envelope.parts() {
-                envelope.write_part(data_place + place, part, 0, &mut record);
-                put(&mut out[record_place..record_place + length], &record[..length]);
-                record_place += length;
-            }
-            let end = data_place + envelope.length;
-            out[data_place..end].copy_from_slice(&slot[..envelope.length]);
-            data_place = end;
+        for (index, (envelope, slot)) in self.envelopes.iter().zip(self.space.chunks(SLOT)).enumerate() {
+            envelope.write(place, &mut record);
+            put(&mut out[BATCH_HEAD + index * length..][..length], &record[..length]);
+            out[place..place + envelope.length].copy_from_slice(&slot[..envelope.length]);
+            place += envelope.length;
         }
     }
 
-    fn record_length(&self) -> usize {
-        match self.envelopes.iter().all(|envelope| envelope.from.as_socket().is_some()) {
-            true => IP_RECORD_LENGTH,
-            false => RECORD_LENGTH,
-        }
+    /// Finds out how long it will be when it is written.
+    fn measure(&mut self) {
+        let all_ip = self.envelopes.iter().all(|envelope| envelope.from.as_socket().is_some());
+        let data: usize = self.envelopes.iter().map(|envelope| envelope.length).sum();
+        self.record_length = if all_ip { IP_RECORD_LENGTH } else { RECORD_LENGTH };
+        self.wire_length = BATCH_HEAD + self.count() * self.record_length + data;
     }
 }
 
@@ -245,11 +225,12 @@ impl Socket {
         self.late_error()?;
         let most = most.clamp(1, MOST_AT_ONCE);
         let tells = self.datagrams.tells.get();
-        let Batch { mailbox, space, envelopes } = batch;
+        let Batch { mailbox, space, envelopes, .. } = batch;
         let end = self.try_io(|socket| {
             envelopes.clear();
             mailbox.receive(socket, &mut space[..most * SLOT], SLOT, tells, envelopes)
         })?;
+        batch.measure();
         Ok(match end {
             sys::End::Empty => true,
             sys::End::Full => false,

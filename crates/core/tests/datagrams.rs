@@ -24,10 +24,15 @@ fn read(batch: &Batch) -> Vec<(String, Vec<u8>)> {
     assert_eq!((number(0), number(4)), (batch.count(), IP_RECORD_LENGTH));
     (0..number(0))
         .map(|i| 8 + i * IP_RECORD_LENGTH)
-        .map(|at| {
+        .flat_map(|at| {
             let sender = address::decode(&wire[at + 72..at + IP_RECORD_LENGTH]).unwrap();
-            let data = wire[number(at)..number(at) + number(at + 4)].to_vec();
-            (sender.as_socket().unwrap().to_string(), data)
+            let data = &wire[number(at)..number(at) + number(at + 4)];
+            // Of several in one all but the last are of this length.
+            let parts: Vec<_> = match number(at + 12) {
+                0 => vec![data],
+                segment => data.chunks(segment).collect(),
+            };
+            parts.into_iter().map(move |part| (sender.as_socket().unwrap().to_string(), part.to_vec()))
         })
         .collect()
 }
@@ -114,7 +119,7 @@ fn a_record_has_what_the_options_ask_for() {
     assert_eq!((envelope.told.hops, envelope.told.traffic_class, envelope.told.time), (Some(99), None, None));
     assert!(envelope.told.interface.is_some_and(|index| index > 0));
     let mut record = [0; RECORD_LENGTH];
-    envelope.write(&mut record);
+    envelope.write(0, &mut record);
     let number = |at: usize| i32::from_le_bytes(record[at..at + 4].try_into().unwrap());
     assert_eq!((number(4), number(8), number(20), number(24)), (3, 3, 99, -1));
     assert_eq!(record[40..48], [4, 0, 0, 0, 127, 0, 0, 1]);

@@ -14,12 +14,12 @@ pub fn recv_from(environment: &Environment, arguments: &Arguments) -> Outcome {
     let space = arguments.space(1)?;
     let envelope = attempt(environment, arguments, |socket| socket.recv_message(space))?;
     let mut record = [0; RECORD_LENGTH];
-    envelope.write(&mut record);
+    envelope.write(0, &mut record);
     arguments.put(2, &record)?;
     Ok(count(envelope.length))
 }
 
-// recvMany(handle, most, found): how many; how many bytes `takeMany` writes, 1 if there are no more
+// recvMany(handle, most, found): how many records; how many bytes `takeMany` writes, 1 if there are no more
 pub fn recv_many(environment: &Environment, arguments: &Arguments) -> Outcome {
     let most = arguments.offset(1)?;
     let [length, drained, ..] = arguments.numbers(2)? else { return Err(INVALID) };

@@ -7,8 +7,8 @@ export const RECEIVE_BUFFER = 1 << 20
 /** How often a sender looks at the clock: after so many datagrams. */
 export const LOOK = 64
 
-/** Counts what comes, and says when a burst of the flooding sender's is complete and to be answered. */
-export function bursts(length: number): (count: number) => boolean {
+/** Counts what comes, and says when a step of the flooding sender's is complete and to be answered. */
+export function steps(length: number): (count: number) => boolean {
   let missing = length
   return count => {
     missing -= count
