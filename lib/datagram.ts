@@ -103,7 +103,6 @@ function receiveMany(link: Link, most: number): Datagram[] | number {
     if (count === WOULD_BLOCK) reading.blocked()
     return count
   }
-  reading.charge(Math.ceil(count / DATAGRAMS_PER_STEP))
   const [total = 0, drained] = found
   const slab = Buffer.allocUnsafeSlow(total)
   native.takeMany(slab)
@@ -127,6 +126,7 @@ function receiveMany(link: Link, most: number): Datagram[] | number {
       begin += step
     } while (begin < end)
   }
+  reading.charge(Math.ceil(datagrams.length / DATAGRAMS_PER_STEP))
   // The system may have put more of them into one than were asked for.
   if (datagrams.length > most) {
     link.datagrams = datagrams.splice(most)

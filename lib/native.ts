@@ -65,7 +65,10 @@ export interface Native {
   sendList(handle: Handle, list: readonly Uint8Array[], index: number, offset: number): number
   /** As recv, with a record of the datagram. */
   recvFrom(handle: Handle, into: Uint8Array, record: Uint8Array): number
-  /** Receives at most so many datagrams; their number, counted as one where the system has put several into one. `found`: how many bytes `takeMany` has to give, 1 if nothing is left. */
+  /**
+   * Receives at most so many datagrams; their number, those counted as one that the system has put into one. `found`: how many bytes
+   * `takeMany` has to give, 1 if nothing is left.
+   */
   recvMany(handle: Handle, most: number, found: Int32Array): number
   /** Puts the datagrams that `recvMany` has received into `into`, after their records. */
   takeMany(into: Uint8Array): number
