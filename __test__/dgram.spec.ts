@@ -57,7 +57,9 @@ unix('a part of a message is sent by its offset and length, to a path or to the 
   client.send(data, 6, 3)
   client.send(data)
   client.send(['a', data, Buffer.from('z')])
-  t.deepEqual(await messages(server, 6), ['barb', 'foo', '', 'baz', 'foobarbaz', 'afoobarbazz'])
+  client.send(data, address, undefined)
+  client.send(data, 0, 1, undefined)
+  t.deepEqual(await messages(server, 8), ['barb', 'foo', '', 'baz', 'foobarbaz', 'afoobarbazz', 'foobarbaz', 'f'])
 })
 
 unix('a message that is too big is EMSGSIZE; one of more than 65,536 bytes comes cut', async t => {
@@ -331,6 +333,12 @@ test('a UDP socket is one of node:dgram', async t => {
   t.is(String((await once(client, 'message'))[0]), 'echo')
 })
 
+test('a signal that is none is refused before a socket is made', t => {
+  for (const signal of [{}, null, 'abort']) {
+    t.throws(() => createSocket({ type: 'unix_dgram', signal: signal as AbortSignal }), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_TYPE' })
+  }
+})
+
 test('a type of socket that is none is refused', t => {
   for (const type of ['unix', 'tcp', '', undefined, null, 1, {}, { type: 'unix_stream' }]) {
     t.throws(() => createSocket(type as 'unix_dgram'), { instanceOf: TypeError, code: 'ERR_INVALID_ARG_VALUE' })
@@ -362,6 +370,14 @@ unix('wrong arguments are thrown at once, and nothing is sent', async t => {
     t.throws(() => client.send('abc', offset, length, address), range)
   }
   t.throws(() => client.send('abc', 1, undefined as unknown as number, address), type)
+  const none = undefined as never
+  t.throws(() => client.send('abc', none, 1, address), type)
+  t.throws(() => client.send('abc', none, none, address, () => t.fail()), type)
+  t.throws(() => client.sendto('abc', none, none, address), type)
+  const connected = fresh(t).connect(address)
+  t.throws(() => connected.send('abc', none, 1), type)
+  t.throws(() => connected.sendto('abc', 0, 3, none), type)
+  t.throws(() => connected.sendto('abc', 0, 3, (() => t.fail()) as never), type)
   client.send('the only one', address)
   t.deepEqual(await messages(server, 1), ['the only one'])
 })

@@ -89,7 +89,8 @@ export type Message = Data | readonly Data[]
 /**
  * Makes a unix datagram socket. `listener` is told of what comes. A UDP socket (`'udp4'`, `'udp6'`) is one of `node:dgram`.
  *
- * *Platforms*: all but Windows. Errors, thrown: `EMFILE`, `ERR_UNSUPPORTED_PLATFORM`, `ERR_INVALID_ARG_VALUE`. See unix(7).
+ * *Platforms*: all but Windows. Errors, thrown: `EMFILE`, `ERR_UNSUPPORTED_PLATFORM`, `ERR_INVALID_ARG_VALUE`,
+ * `ERR_INVALID_ARG_TYPE`. See unix(7).
  */
 export function createSocket(type: 'unix_dgram' | SocketOptions, listener?: (data: Buffer, from: RemoteInfo) => void): Socket
 export function createSocket(type: InetType | InetOptions, listener?: (data: Buffer, from: InetInfo) => void): InetSocket
@@ -99,6 +100,7 @@ export function createSocket(kind: unknown, listener?: unknown): Socket | InetSo
   if (type === 'udp4' || type === 'udp6') return createInetSocket(kind as InetType, listener as undefined)
   if (type !== 'unix_dgram') throw valueError('type', "must be 'unix_dgram', 'udp4' or 'udp6'", type)
   const { recvBufferSize, sendBufferSize, signal } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw typeError('options.signal', 'an AbortSignal', signal)
   const making = { type: 'udp', family: 'unix', protocol: undefined, options: { recvBufferSize, sendBufferSize } } as const
   const socket = new Socket(new Underneath({ ...making, birth: birthHere(createSocket) }))
   if (typeof listener === 'function') socket.on('message', listener as () => void)
@@ -180,9 +182,12 @@ export class Socket extends EventEmitter<SocketEvents> {
   send(message: Message, offset: number, length: number, callback?: SendCallback): void
   send(message: Message, offset: number, length: number, path: string, callback?: SendCallback): void
   send(message: Message, ...rest: unknown[]): void {
-    const bytes = partOf(message, typeof rest[0] === 'number' ? rest.splice(0, 2) : [])
-    const to = rest[0] === undefined || isCallback(rest[0]) ? null : addressOf(rest[0])
     const callback = rest.find(isCallback)
+    const where = callback === undefined ? rest : rest.slice(0, rest.indexOf(callback))
+    // Two and a path, or a number among them: then they are an offset and a length, and checked as such.
+    const parted = where.length > 2 || typeof where[0] === 'number' || typeof where[1] === 'number'
+    const bytes = partOf(message, parted ? where.splice(0, 2) : null)
+    const to = where[0] === undefined ? null : addressOf(where[0])
     const count = this.#socket.sendNow(bytes, to)
     if (count >= 0) {
       callback?.(undefined, count)
@@ -197,6 +202,7 @@ export class Socket extends EventEmitter<SocketEvents> {
 
   /** As `send` with a path. */
   sendto(message: Message, offset: number, length: number, path: string, callback?: SendCallback): void {
+    if (typeof path !== 'string') throw typeError('path', 'a string', path)
     this.send(message, offset, length, path, callback)
   }
 
@@ -358,9 +364,10 @@ function isCallback(value: unknown): value is SendCallback {
 }
 
 /** The bytes to send: all of a message, or what is between an offset and a length. */
-function partOf(message: Message, [offset, length]: unknown[]): Uint8Array {
+function partOf(message: Message, part: unknown[] | null): Uint8Array {
   const bytes = Array.isArray(message) ? Buffer.concat(message.map(bytesOf)) : bytesOf(message)
-  if (offset === undefined) return bytes
+  if (part === null) return bytes
+  const [offset, length] = part
   checkInteger('offset', offset, 0, bytes.length)
   checkInteger('length', length, 0, bytes.length - offset)
   return bytes.subarray(offset, offset + length)
