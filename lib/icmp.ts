@@ -54,6 +54,7 @@ export function understand(family: IcmpFamily, packet: Buffer): Heard | null {
   if (failure === null || !startsPacket(family, lost)) return null
   const request = contents(family, lost)
   if (request === null || request.length < 8 || request[0] !== ICMP[family].request) return null
+  if (family === 'inet' && (lost.readUInt16BE(6) & 0x1fff) !== 0) return null // not the first fragment
   const to = family === 'inet' ? lost.subarray(16, 20) : lost.subarray(24, 40)
   return { ...echoFields(request), ttl, failure: { ...failure, to } }
 }
@@ -67,13 +68,17 @@ function startsPacket(family: IcmpFamily, packet: Buffer): boolean {
   return (packet[0] ?? 0) >> 4 === (family === 'inet' ? 4 : 6)
 }
 
-/** What is behind the IP header, when it is ICMP. Requests of ours have no extension headers. */
+/** What is behind the IP header, when it is ICMP. Requests of ours have no extension headers, but for that of the first fragment. */
 function contents(family: IcmpFamily, packet: Buffer): Buffer | null {
-  const length = family === 'inet' ? ((packet[0] as number) & 15) * 4 : 40
-  const protocol = packet[family === 'inet' ? 9 : 6]
+  const first = family === 'inet6' && packet[6] === FRAGMENT && packet.length >= 48 && packet.readUInt16BE(42) >> 3 === 0
+  const length = family === 'inet' ? ((packet[0] as number) & 15) * 4 : first ? 48 : 40
+  const protocol = packet[family === 'inet' ? 9 : first ? 40 : 6]
   if (length < 20 || packet.length < length || protocol !== ICMP[family].number) return null
   return packet.subarray(length)
 }
+
+/** The number of IPv6's fragment header, of eight bytes (RFC 8200). */
+const FRAGMENT = 44
 
 /** The internet checksum (RFC 1071); 0 for data that has its own in it, unharmed. */
 function checksum(data: Buffer): number {
