@@ -79,6 +79,27 @@ serially('leaving the loop leaves nothing behind', async t => {
   t.true((await iterator.next()).done)
 })
 
+serially('whoever leaves while a fate is awaited does not wait for it', async t => {
+  const iterator = ping('127.0.0.1', { interval: 60_000 })[Symbol.asyncIterator]()
+  await iterator.next()
+  const next = iterator.next()
+  await iterator.return!()
+  t.deepEqual([[...loop.sockets].length, loop.pending], [0, 0])
+  t.deepEqual(await next, { done: true, value: undefined })
+})
+
+serially('an answer that comes in time is not lost on a busy thread, and the time until it is taken does not count', async t => {
+  const iterator = ping('127.0.0.1', { timeout: 50 })[Symbol.asyncIterator]()
+  const next = iterator.next()
+  for (let i = 0; i < 100; i++) await null // until it waits for the answer, which is there by then
+  const end = performance.now() + 200
+  while (performance.now() < end);
+  const { ms } = ((await next) as IteratorYieldResult<PingReply>).value
+  await iterator.return!()
+  t.is(typeof ms, 'number')
+  if (process.platform !== 'win32') t.true(ms! < 50, `${ms} ms`)
+})
+
 serially('an aborted ping rejects with the reason, and leaves nothing behind', async t => {
   const reason = new Error('enough')
   for (const wait of [0, 15]) {
@@ -121,7 +142,7 @@ serially('many pings share a signal without a warning', async t => {
 
 test('what is wrong with the arguments rejects, with a stack that leads to the caller, and throws nowhere else', async t => {
   const wrong: [unknown, unknown, string][] = [
-    [7, {}, 'ERR_INVALID_ARG_TYPE'], ['', {}, 'ERR_INVALID_ARG_VALUE'], ['unix:/x', {}, 'ERR_INVALID_ARG_VALUE'], ['::1', { family: 'inet' }, 'ERR_INVALID_ARG_VALUE'],
+    [7, {}, 'ERR_INVALID_ARG_TYPE'], [undefined, {}, 'ERR_INVALID_ARG_TYPE'], ['', {}, 'ERR_INVALID_ARG_VALUE'], ['unix:/x', {}, 'ERR_INVALID_ARG_VALUE'], ['::1', { family: 'inet' }, 'ERR_INVALID_ARG_VALUE'],
     [Address.parse('[::1]:0'), { family: 'inet' }, 'ERR_INVALID_ARG_VALUE'], ['::1', { family: 'unix' }, 'ERR_INVALID_ARG_VALUE'], ['::1', null, 'ERR_INVALID_ARG_TYPE'],
     ['::1', { count: 0 }, 'ERR_OUT_OF_RANGE'], ['::1', { count: 1.5 }, 'ERR_OUT_OF_RANGE'], ['::1', { count: '1' }, 'ERR_INVALID_ARG_TYPE'],
     ['::1', { interval: 9 }, 'ERR_OUT_OF_RANGE'], ['::1', { interval: NaN }, 'ERR_OUT_OF_RANGE'], ['::1', { timeout: -1 }, 'ERR_OUT_OF_RANGE'],
@@ -143,6 +164,11 @@ onLoopback('a name that is not found rejects as a lookup does', async t => {
 onLoopback('a process ends by itself when its ping has, and when nobody waits for the next answer', async t => {
   const { code, stdout, stderr } = await child(t, 'pings-and-ends')
   t.deepEqual([code, stderr, stdout], [0, '', 'answered\nanswered\n'])
+})
+
+onLoopback('a ping that is forgotten while nobody waits is closed when it is collected, with a warning', async t => {
+  const { code, stdout, stderr } = await child(t, 'pings-and-forgets', [], ['--expose-gc', '--no-warnings'])
+  t.deepEqual([code, stderr, stdout], [0, '', 'SOCKET2_LEAK\n0\n'])
 })
 
 unless(lacksUnprivileged)('without the right to it a ping rejects, and says what is needed', async t => {

@@ -1,14 +1,12 @@
 /** Pings: ICMP echo requests, and how long their answers take. */
-import { clearTimeout, setTimeout } from 'node:timers'
 import { Address, isWildcard, wellKnown } from './address.js'
-import type { Datagram } from './datagram.js'
-import { SocketError, rangeError, timeoutError, typeError, valueError } from './errors.js'
-import { checkTimeout, LONGEST_TIMER } from './guard.js'
-import { echoRequest, ICMP, understand, type IcmpFamily } from './icmp.js'
+import { SocketError, rangeError, typeError, valueError } from './errors.js'
+import { checkTimeout, forget } from './guard.js'
 import { birthHere } from './leak.js'
 import { immediate, resolve, type Host } from './lookup.js'
-import type { SettableOptionName, SocketOptions } from './options.js'
-import { RawSocket } from './udp.js'
+import { native } from './native.js'
+import { Operation } from './operation.js'
+import { Run } from './ping-run.js'
 import { checkInteger } from './validate.js'
 
 /** How to ping. */
@@ -33,7 +31,10 @@ export interface PingOptions {
 export interface PingReply {
   /** Who answered; when nobody did, who was asked. It has no port. */
   address: Address
-  /** The time from the request to its answer, in milliseconds; `null` when it is lost. */
+  /**
+   * The time from the request to its answer, in milliseconds; `null` when it is lost. Windows does not tell when an answer came: there
+   * it counts from the request until the answer is taken, by a busy thread or between two fates later than it came.
+   */
   ms: number | null
   /** The time to live (the hop limit) that was left in the answer; `undefined` where the system does not tell, and when it is lost. */
   ttl: number | undefined
@@ -57,8 +58,12 @@ export interface Ping extends Pick<Promise<PingAnswer>, 'then' | 'catch' | 'fina
  *
  * Awaited, it resolves to the first answer; `count` requests at most are sent for it (1), each `interval` after the one before.
  * Iterated, it gives each request's fate in turn, those that are lost with `ms: null`, and goes on for ever unless there is a
- * `count`. A request goes only while someone waits for the next fate, and never sooner than `interval` after the one before.
- * Leaving the loop ends it: the socket is closed and no timer is left. While nobody waits it does not keep the process alive.
+ * `count`. A request goes only while someone waits for the next fate, never sooner than `interval` after the one before, and none
+ * while the fates of 1,000 are open. Leaving the loop ends it, also while a fate is awaited: the socket is closed and no timer is
+ * left. While nobody waits it does not keep the process alive.
+ *
+ * Each run has a socket, and with the right to raw sockets the system gives every answer that comes to this machine to each of
+ * them: n at once cost n², and answers to hundreds may get lost in full buffers. Unprivileged sockets get only their own.
  *
  * *Platforms*: needs the right to `raw('inet', 'icmp')`, which on macOS everyone has; on Linux the groups named in the sysctl
  * net.ipv4.ping_group_range have as much of it as is needed, besides root and CAP_NET_RAW; FreeBSD: root; Windows: administrators. The
@@ -112,13 +117,13 @@ class Pinging implements Ping {
   async #await(): Promise<PingAnswer> {
     await null // then the stack of what is wrong with the arguments leads to whoever awaits, too
     let failure: SocketError | undefined
-    let asked = ''
+    let asked: Address | undefined
     for await (const fate of this.#fates(1)) {
       if (isAnswer(fate)) return fate
       failure = fate.error ?? failure
-      asked = fate.address.address
+      asked = fate.address
     }
-    throw failure ?? Object.assign(timeoutError('ping', this.#timeout), { address: asked })
+    throw failure ?? unanswered(asked as Address, this.#timeout)
   }
 }
 
@@ -126,18 +131,66 @@ function isAnswer(fate: PingReply): fate is PingAnswer {
   return fate.ms !== null
 }
 
-type Wanted = Required<{ [name in 'count' | 'interval' | 'timeout' | 'size']: number }> & Pick<PingOptions, 'ttl' | 'family' | 'signal'>
+/** Nobody has said anything. */
+function unanswered({ address }: Address, timeout: number): SocketError {
+  const message = `ping ETIMEDOUT ${address}: no answer within ${timeout} ms`
+  return new SocketError(message, { code: 'ETIMEDOUT', errno: native.TIMED_OUT, syscall: 'ping', address, timeout })
+}
 
-/** Pings, and gives the fate of each request. */
-async function* fates(
-  host: Host | Address, options: PingOptions | undefined, usualCount: number, birth: string
+/** What is wanted, with all that is usual. */
+export type Wanted = Required<{ [name in 'count' | 'interval' | 'timeout' | 'size']: number }> & Pick<PingOptions, 'ttl' | 'family' | 'signal'>
+
+/** The fates of requests. As a generator would, but who leaves while a fate is awaited does not wait for it. */
+function fates(host: Host | Address, options: PingOptions | undefined, usualCount: number, birth: string): AsyncGenerator<PingReply, void, undefined> {
+  const ending = new AbortController()
+  const each = generate(host, options, usualCount, birth, ending)
+  const leave = each.return.bind(each)
+  each.return = (value) => {
+    ending.abort(LEFT)
+    return leave(value)
+  }
+  return each
+}
+
+/** Why a run ends whose loop is left. */
+const LEFT = Symbol('left')
+
+async function* generate(
+  host: Host | Address, options: PingOptions | undefined, usualCount: number, birth: string, ending: AbortController
 ): AsyncGenerator<PingReply, void, undefined> {
   const wanted = checked(options, usualCount)
-  const run = new Run(await find(host, wanted), wanted, birth)
+  const { signal } = wanted
+  signal?.throwIfAborted()
+  const heeding = new Heeding(ending, signal)
   try {
+    const run = new Run(await find(host, wanted, ending.signal), wanted, ending.signal, birth)
     for (let fate = await run.next(); fate !== null; fate = await run.next()) yield fate
+  } catch (error) {
+    if (error !== LEFT) throw error
   } finally {
-    run.close()
+    forget(heeding)
+    ending.abort(LEFT)
+  }
+}
+
+/** Ends a run by a signal, which may live on and does not hold the run: one that is forgotten can be collected. */
+class Heeding extends Operation<never> {
+  readonly syscall = 'ping'
+  readonly #ending: WeakRef<AbortController>
+
+  constructor(ending: AbortController, signal: AbortSignal | undefined) {
+    super()
+    this.#ending = new WeakRef(ending)
+    this.heed({ signal }, Infinity)
+  }
+
+  attempt(): boolean {
+    return false
+  }
+
+  override cancel(make: () => unknown): void {
+    forget(this)
+    this.#ending.deref()?.abort(make())
   }
 }
 
@@ -162,14 +215,10 @@ const USUAL = { interval: 1_000, timeout: 4_000, size: 56 }
 const LEAST_INTERVAL = 10
 /** What fits into an IPv4 packet beside the headers. */
 const MOST_BYTES = 65507
-/** How many bytes, unknown to others, tell our answers from theirs. */
-const TOKEN_LENGTH = 16
-/** The most requests whose fate is not told: when the first of them takes for ever, the rest is not kept for ever. Chosen by feel. */
-const MOST_WAITING = 1_000
 
 /** The address to ask. */
-async function find(host: Host | Address, { family, signal, timeout }: Wanted): Promise<Address> {
-  signal?.throwIfAborted()
+async function find(host: Host | Address, { family, timeout }: Wanted, signal: AbortSignal): Promise<Address> {
+  if (host === undefined) throw typeError('host', "a string, '*', false or an Address", host)
   if (host instanceof Address && family !== undefined && host.family !== family) {
     throw valueError('host', `must be of family '${family}'`, host.toString())
   }
@@ -177,203 +226,4 @@ async function find(host: Host | Address, { family, signal, timeout }: Wanted): 
   const address = host instanceof Address ? host : (immediate({ ...query, host }) ?? (await resolve({ ...query, host }, { signal, timeout }))[0] as Address)
   if (address.family === 'unix') throw valueError('host', 'must be an internet address or a name', host)
   return isWildcard(address) ? wellKnown(address.family, true) : address.withPort(0)
-}
-
-/** A request, until its fate is told. */
-interface Request {
-  readonly sequence: number
-  readonly sent: number
-  fate: Fate | undefined
-}
-
-/** What came of it: its answer, or why there is none, if anyone has said so. */
-type Fate = PingAnswer | (() => SocketError | undefined)
-
-/** One run of requests: its socket, and those whose fate is not told yet. */
-class Run {
-  readonly #wanted: Wanted
-  readonly #target: Address
-  readonly #ip: Uint8Array
-  readonly #family: IcmpFamily
-  readonly #socket: RawSocket
-  readonly #id: number
-  readonly #payload: Buffer
-  /** In the order of their sending. */
-  readonly #requests: Request[] = []
-  #sent = 0
-  /** When the next one may go. */
-  #due = 0
-  #wake: (() => void) | undefined
-  #timer: NodeJS.Timeout | undefined
-  #failure: unknown
-
-  constructor(target: Address, wanted: Wanted, birth: string) {
-    wanted.signal?.throwIfAborted()
-    const family = target.family as IcmpFamily
-    this.#wanted = wanted
-    this.#target = target
-    this.#family = family
-    this.#ip = Address.wire(target).subarray(4, family === 'inet' ? 8 : 20)
-    this.#payload = Buffer.from(Array.from({ length: wanted.size }, (_, place) => place & 0xff))
-    const random = crypto.getRandomValues(Buffer.alloc(2 + TOKEN_LENGTH))
-    this.#id = random.readUInt16BE(0)
-    this.#payload.set(random.subarray(2, 2 + Math.min(TOKEN_LENGTH, wanted.size)))
-    this.#socket = open(family, wanted.ttl, birth)
-    void this.#receive()
-  }
-
-  /** The fate of the next request; `null` after the last. The process lives as long as this waits. */
-  async next(): Promise<PingReply | null> {
-    const { count, interval, timeout, signal } = this.#wanted
-    this.#socket.ref()
-    for (;;) {
-      signal?.throwIfAborted()
-      if (this.#failure !== undefined) throw this.#failure
-      const [first] = this.#requests
-      if (first !== undefined && performance.now() >= first.sent + timeout) first.fate ??= (): undefined => undefined
-      if (first?.fate !== undefined) {
-        this.#requests.shift()
-        this.#socket.unref()
-        // Errors are made here, where their stack leads to whoever waits.
-        return typeof first.fate === 'function' ? this.#lost(first.sequence, first.fate()) : first.fate
-      }
-      const more = this.#sent < count && this.#requests.length < MOST_WAITING
-      if (first === undefined && !more) return null
-      if (more && performance.now() >= this.#due) {
-        this.#due = performance.now() + interval
-        await this.#send()
-      } else {
-        await this.#event(Math.min(first === undefined ? Infinity : first.sent + timeout, more ? this.#due : Infinity))
-      }
-    }
-  }
-
-  /** Leaves nothing behind. */
-  close(): void {
-    clearTimeout(this.#timer)
-    this.#socket.close()
-  }
-
-  async #send(): Promise<void> {
-    const { timeout, signal } = this.#wanted
-    this.#sent++
-    const packet = echoRequest(this.#family, this.#id, this.#sent & 0xffff, this.#payload)
-    for (;;) {
-      const request: Request = { sequence: this.#sent, sent: performance.now(), fate: undefined }
-      this.#requests.push(request)
-      try {
-        await this.#socket.send(packet, this.#target, { timeout, signal })
-        return
-      } catch (error) {
-        // What a router has said of an earlier one may be told to this one, which then has not been sent.
-        const again = this.#socket.unprivileged && this.#oldest() !== request
-        if (again) this.#requests.splice(this.#requests.indexOf(request), 1)
-        this.#blame(error)
-        if (!again) return
-      }
-    }
-  }
-
-  /** Takes what comes, until the socket is closed. */
-  async #receive(): Promise<void> {
-    const { signal } = this.#wanted
-    while (!this.#socket.closed) {
-      try {
-        const datagram = await this.#socket.recv(undefined, { signal })
-        this.#take(datagram, performance.now())
-      } catch (error) {
-        if (signal?.aborted) this.close()
-        else if (!this.#blame(error) && !this.#socket.unprivileged && !this.#socket.closed) {
-          this.#failure = error
-          this.close()
-        }
-      }
-      this.#wake?.()
-    }
-  }
-
-  /** A packet, which may be anybody's. */
-  #take(datagram: Datagram, now: number): void {
-    const heard = understand(this.#family, datagram.data)
-    // The system has put an id of its own into what an unprivileged socket sent.
-    if (heard === null || (heard.id !== this.#id && !this.#socket.unprivileged)) return
-    const request = this.#requests.find(({ sequence, fate }) => fate === undefined && (sequence & 0xffff) === heard.sequence)
-    if (request === undefined || datagram.truncated) return
-    const { sequence, sent } = request
-    const { failure, payload } = heard
-    if (failure === undefined) {
-      if (!this.#isTarget(Address.wire(datagram.from).subarray(4)) || !payload.equals(this.#payload)) return
-      const ms = now - sent
-      if (ms > this.#wanted.timeout) return
-      request.fate = { address: datagram.from, ms, ttl: heard.ttl ?? datagram.ttl, sequence }
-    } else {
-      const told = Math.min(TOKEN_LENGTH, payload.length, this.#payload.length)
-      if (!this.#isTarget(failure.to) || payload.compare(this.#payload, 0, told, 0, told) !== 0) return
-      request.fate = () => said(failure.code, failure.words, this.#target, datagram.from)
-    }
-  }
-
-  #isTarget(ip: Uint8Array): boolean {
-    return this.#ip.every((byte, place) => byte === ip[place])
-  }
-
-  #oldest(): Request | undefined {
-    return this.#requests.find(({ fate }) => fate === undefined)
-  }
-
-  /** The system tells of an error, but not of which request: of the oldest, most likely. `false` when there is none. */
-  #blame(error: unknown): boolean {
-    const request = this.#oldest()
-    if (request === undefined) return false
-    request.fate = () => refused(error as SocketError, this.#target)
-    return true
-  }
-
-  #lost(sequence: number, error?: SocketError): PingReply {
-    return { address: this.#target, ms: null, ttl: undefined, sequence, ...error === undefined ? {} : { error } }
-  }
-
-  /** Until something has come, or that time. */
-  #event(time: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve
-      clearTimeout(this.#timer)
-      const wait = Math.min(Math.ceil(time - performance.now()), LONGEST_TIMER)
-      this.#timer = setTimeout(resolve, wait).unref()
-    })
-  }
-}
-
-/** A socket for echo requests, which hears as little of others as the system can spare it. */
-function open(family: IcmpFamily, ttl: number | undefined, birth: string): RawSocket {
-  const { protocol, reply, failures } = ICMP[family]
-  const options = ttl === undefined ? {} : { [family === 'inet' ? 'ttl' : 'hopLimit']: ttl }
-  const socket = new RawSocket({ type: 'raw', family, protocol, options, birth })
-  setIfThere(socket, 'icmpFilter', [reply, ...failures])
-  setIfThere(socket, family === 'inet' ? 'recvTtl' : 'recvHopLimit', true)
-  return socket
-}
-
-const NOT_THERE = new Set(['ERR_UNSUPPORTED_PLATFORM', 'EACCES', 'EPERM', 'ENOPROTOOPT', 'EINVAL'])
-
-function setIfThere<Name extends SettableOptionName>(socket: RawSocket, name: Name, value: NonNullable<SocketOptions[Name]>): void {
-  try {
-    socket.setOption(name, value as never)
-  } catch (error) {
-    if (NOT_THERE.has((error as SocketError).code)) return
-    socket.close()
-    throw error
-  }
-}
-
-/** What the system says, as an error of the ping. */
-function refused(cause: SocketError, { address }: Address): SocketError {
-  const { code, errno } = cause
-  if (errno === undefined || code === 'ETIMEDOUT') return cause
-  return new SocketError(`ping ${code} ${address}`, { code, errno, syscall: 'ping', address })
-}
-
-/** What a router says, as an error. */
-function said(code: string, words: string, { address }: Address, router: Address): SocketError {
-  return new SocketError(`ping ${code} ${address}: ${words}, says ${router.address}`, { code, syscall: 'ping', address })
 }
