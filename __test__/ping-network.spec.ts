@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
@@ -46,6 +46,8 @@ for (const family of ['inet', 'inet6'] as const) {
       const [fate] = await pings(t, left!, 'await', far!.eth0[family], { ttl: 2 }, right)
       t.like(fate, { error: { code: 'EHOSTUNREACH', syscall: 'ping', address: far!.eth0[family], here: true } })
       if (right) t.regex(fate!.error!.message, new RegExp(`time to live .* ${router!.eth0[family]}$`))
+      const [divided] = await pings(t, left!, 'await', far!.eth0[family], { ttl: 2, size: 3000 }, right)
+      t.is(divided!.error?.code, 'EHOSTUNREACH')
       const fates = await pings(t, left!, 'iterate', far!.eth0[family], { ttl: 1, count: 3, interval: 20 }, right)
       t.deepEqual(fates.map(({ answered, sequence, error }) => [answered, sequence, error?.code]), [1, 2, 3].map(n => [false, n, 'EHOSTUNREACH']))
     })
@@ -56,7 +58,7 @@ for (const family of ['inet', 'inet6'] as const) {
       const [fate] = await pings(t, left!, 'await', unreachable, {}, right)
       t.is(fate!.error?.code, family === 'inet' ? 'EHOSTUNREACH' : 'ENETUNREACH')
       const [lost] = await pings(t, left!, 'await', silent, { timeout: 50 }, right)
-      t.like(lost, { error: { code: 'ETIMEDOUT', syscall: 'ping', address: silent, timeout: 50, here: true } })
+      t.like(lost, { error: { code: 'ETIMEDOUT', syscall: 'ping', address: silent, timeout: 50, here: true, message: `ping ETIMEDOUT ${silent}: no answer within 50 ms` } })
       t.deepEqual(
         await pings(t, left!, 'iterate', silent, { timeout: 30, count: 2, interval: 10 }, right),
         [1, 2].map(sequence => ({ address: silent, answered: false, sequence }))
@@ -113,6 +115,10 @@ for (const family of ['inet', 'inet6'] as const) {
     t.is(lost.code, 1)
     const refused = await example(t, left!, 'traceroute', ['-n', '-q', '1', unreachable])
     t.regex(refused.stdout, new RegExp(String.raw`\n 1  ${first}.*\n 2  ${second}  \S+ ms !${family === 'inet' ? 'H' : 'N'}\n$`))
+    await left!.shell(`${ip} route add unreachable ${unreachable}`)
+    const unsent = await example(t, left!, 'traceroute', ['-n', '-m', '2', '-q', '1', unreachable])
+    t.regex(unsent.stdout, /\n 1  !E\w+\n 2  !E\w+\n$/)
+    t.is(unsent.code, 1)
   })
 
   inNetwork(`the example of a ping tells of answers and losses from host to host, and by its status whether there was an answer (${family})`, async t => {
@@ -126,15 +132,19 @@ for (const family of ['inet', 'inet6'] as const) {
     const lost = await example(t, left, 'ping', ['-c', '2', '-i', '0.01', '-W', '0.05', to])
     t.regex(lost.stdout, /\nno answer for icmp_seq=1\nno answer for icmp_seq=2\n\n.*\n2 packets transmitted, 0 received, 100% packet loss/)
     t.is(lost.code, 1)
+    const interrupted = await example(t, left, 'ping', [to], child => child.stdout!.once('data', () => child.kill('SIGINT')))
+    t.regex(interrupted.stdout, /\n0 packets answered or given up, 0 received, time \d+ms\n$/)
+    t.is(interrupted.code, 1)
   })
 }
 
 /** Runs an example in a host to its end. */
-async function example(t: ExecutionContext, host: Host, name: string, args: readonly string[]): Promise<{ code: number | null; stdout: string }> {
+async function example(t: ExecutionContext, host: Host, name: string, args: readonly string[], begun?: (child: ChildProcess) => void): Promise<{ code: number | null; stdout: string }> {
   const script = fileURLToPath(new URL(`../examples/${name}.js`, import.meta.url))
   const [command = '', ...rest] = [...host.entering, process.execPath, script, ...args]
   const process_ = spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => process_.kill('SIGKILL'))
+  begun?.(process_)
   let stdout = ''
   process_.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
   const [code] = (await once(process_, 'close')) as [number | null]

@@ -12,6 +12,9 @@ const USAGE = `Usage: ping [options] host
   --help      this text
 Ctrl+C ends it. Status: 0 with an answer, 1 without, 2 when something is wrong.`
 
+// Whoever reads has gone, as in: … | head -1
+process.stdout.once('error', () => process.exit())
+
 try {
   process.exitCode = await main()
 } catch (error) {
@@ -21,33 +24,33 @@ try {
 
 async function main(): Promise<number> {
   const value = { type: 'string' } as const
-  const { values, positionals: [host] } = parseArgs({
+  const { values, positionals: [host, ...more] } = parseArgs({
     allowPositionals: true,
     options: {
       count: { ...value, short: 'c' }, interval: { ...value, short: 'i' }, timeout: { ...value, short: 'W' }, size: { ...value, short: 's' },
       ttl: { ...value, short: 't' }, ipv4: { type: 'boolean', short: '4' }, ipv6: { type: 'boolean', short: '6' }, help: { type: 'boolean' }
     }
   })
-  if (values.help || host === undefined) {
+  if (values.help || host === undefined || more.length > 0) {
     console[values.help ? 'log' : 'error'](USAGE)
     return values.help ? 0 : 2
   }
-  const number = (text: string | undefined, factor = 1): number | undefined => (text === undefined ? undefined : Number(text) * factor)
   const options = {
-    count: number(values.count), interval: number(values.interval, 1000), timeout: number(values.timeout, 1000),
-    size: number(values.size) ?? 56, ttl: number(values.ttl)
+    count: number('-c', values.count, 1), interval: number('-i', values.interval, 0.01, 1000), timeout: number('-W', values.timeout, 0, 1000),
+    size: number('-s', values.size, 0, 1, 65507) ?? 56, ttl: number('-t', values.ttl, 1, 1, 255)
   }
   const [target] = await addr({ host, family: values.ipv4 ? 'inet' : values.ipv6 ? 'inet6' : undefined })
+  if (target!.family === 'unix') throw new Error(`${host} is no host of a network`)
   const headers = target!.family === 'inet' ? 28 : 48
-  console.log(`PING ${host} (${target!.address}) ${options.size}(${options.size + headers}) bytes of data.`)
-
   const interrupted = new AbortController()
   process.once('SIGINT', () => interrupted.abort())
+  console.log(`PING ${host} (${target!.address}) ${options.size}(${options.size + headers}) bytes of data.`)
+
   const [began, times] = [performance.now(), [] as number[]]
-  let sent = 0
+  let told = 0
   try {
     for await (const fate of ping(target!, { ...options, signal: interrupted.signal })) {
-      sent++
+      told++
       if (fate.ms !== null) times.push(fate.ms)
       console.log(line(fate, options.size + 8))
     }
@@ -55,10 +58,21 @@ async function main(): Promise<number> {
     if (!interrupted.signal.aborted) throw error
   }
   console.log(`\n--- ${host} ping statistics ---`)
-  const lost = sent === 0 ? 0 : Math.round((1 - times.length / sent) * 1000) / 10
-  console.log(`${sent} packets transmitted, ${times.length} received, ${lost}% packet loss, time ${Math.round(performance.now() - began)}ms`)
+  // When it is interrupted one may be on its way, and is neither lost nor received.
+  const what = interrupted.signal.aborted ? 'answered or given up' : 'transmitted'
+  const lost = told === 0 ? '' : ` ${Math.round((1 - times.length / told) * 1000) / 10}% packet loss,`
+  console.log(`${told} packets ${what}, ${times.length} received,${lost} time ${Math.round(performance.now() - began)}ms`)
   if (times.length > 0) console.log(`rtt min/avg/max/mdev = ${spread(times)} ms`)
   return times.length > 0 ? 0 : 1
+}
+
+/** What an option says: a number that makes sense, times a factor. Of seconds it may be a fraction. */
+function number(flag: string, text: string | undefined, least: number, factor = 1, most = Number.MAX_SAFE_INTEGER): number | undefined {
+  if (text === undefined) return undefined
+  const [value, whole] = [text.trim() === '' ? NaN : Number(text), factor === 1]
+  if (value >= least && value <= most && (!whole || Number.isInteger(value))) return value * factor
+  const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`
+  throw new Error(`${flag} takes a ${whole ? 'whole number' : 'number of seconds'} ${range}, not '${text}'`)
 }
 
 function line({ address: { address }, ms, ttl, sequence, error }: PingReply, bytes: number): string {

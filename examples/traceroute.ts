@@ -23,6 +23,9 @@ const ENDS = { inet: { 0: '!N', 1: '!H', 2: '!P', 9: '!X', 10: '!X', 13: '!X' },
 type Family = keyof typeof ICMP
 const id = randomInt(0x10000)
 
+// Whoever reads has gone, as in: … | head -1
+process.stdout.once('error', () => process.exit())
+
 try {
   process.exitCode = await main()
 } catch (error) {
@@ -31,21 +34,21 @@ try {
 }
 
 async function main(): Promise<number> {
-  const { values, positionals: [host] } = parseArgs({
+  const { values, positionals: [host, ...more] } = parseArgs({
     allowPositionals: true,
     options: {
       hops: { type: 'string', short: 'm', default: '30' }, probes: { type: 'string', short: 'q', default: '3' }, wait: { type: 'string', short: 'w', default: '3' },
       numeric: { type: 'boolean', short: 'n' }, ipv4: { type: 'boolean', short: '4' }, ipv6: { type: 'boolean', short: '6' }, help: { type: 'boolean' }
     }
   })
-  if (values.help || host === undefined) {
+  if (values.help || host === undefined || more.length > 0) {
     console[values.help ? 'log' : 'error'](USAGE)
     return values.help ? 0 : 2
   }
-  const [hops, probes, wait] = [values.hops, values.probes, values.wait].map(Number) as [number, number, number]
-  if (![hops, probes].every(count => Number.isInteger(count) && count >= 1 && count <= 255) || !(wait > 0)) throw new Error('a number makes no sense')
+  const [hops, probes, wait] = [number('-m', values.hops, 1, 255), number('-q', values.probes, 1, 255), number('-w', values.wait, 0.001, 3600)]
   const target = (await addr({ host, family: values.ipv4 ? 'inet' : values.ipv6 ? 'inet6' : undefined }))[0]!
-  const family = target.family as Family
+  if (target.family === 'unix') throw new Error(`${host} is no host of a network`)
+  const { family } = target
 
   using socket = raw(family, ICMP[family].protocol)
   if (socket.unprivileged) throw new Error('this user may ping, but to hear what routers say takes root, or on Linux CAP_NET_RAW')
@@ -55,6 +58,10 @@ async function main(): Promise<number> {
     let [line, last, over] = [String(hop).padStart(2), '', false]
     for (let probe = 0; probe < probes; probe++) {
       const answer = await ask(socket, target, hop * probes + probe, wait * 1000)
+      if (typeof answer === 'string') {
+        line += `  !${answer}`
+        continue
+      }
       if (answer !== null && answer.from.address !== last) {
         last = answer.from.address
         line += `  ${values.numeric ? last : `${await nameOf(answer.from)} (${last})`}`
@@ -68,11 +75,19 @@ async function main(): Promise<number> {
   return 1
 }
 
-/** Sends a request, and waits for what is said of it. */
+/** What an option says: a number in its range, and a whole one unless it may be less than 1. */
+function number(flag: string, text: string, least: number, most: number): number {
+  const value = text.trim() === '' ? NaN : Number(text)
+  if (value >= least && value <= most && (least < 1 || Number.isInteger(value))) return value
+  throw new Error(`${flag} takes a ${least < 1 ? '' : 'whole '}number from ${least} to ${most}, not '${text}'`)
+}
+
+/** Sends a request, and waits for what is said of it; or why this system does not send it. */
 async function ask(socket: RawSocket, target: Address, sequence: number, wait: number) {
   const family = target.family as Family
   const sent = performance.now()
-  await socket.send(echoRequest(family, sequence), target)
+  const refusal = await socket.send(echoRequest(family, sequence), target).then(() => null, (error: NodeJS.ErrnoException) => String(error.code))
+  if (refusal !== null) return refusal
   try {
     for (;;) {
       const { data, from } = await socket.recv(1500, { timeout: Math.max(sent + wait - performance.now(), 0) })
