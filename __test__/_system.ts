@@ -49,6 +49,9 @@ export function isMusl(): boolean {
   return header.glibcVersionRuntime === undefined
 }
 
+/** Whether the stack of an error that came after a wait leads to who awaits: not in Bun, which does not show that. */
+export const fullStacks = process.versions['bun'] === undefined
+
 /** How often to do what is the same again and again: each time takes Wine about ten times as long. */
 export function rounds(count: number): number {
   return wine > 0 ? Math.ceil(count / 10) : count

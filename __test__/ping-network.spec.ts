@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
 import { echo, ICMP, letPing, withoutRight } from './_icmp.js'
 import { lacksNetworks, routed, twoHosts, type Host } from './_network.js'
+import { fullStacks } from './_system.js'
 import { child, unless } from './_util.js'
 
 const inNetwork = unless(lacksNetworks)
@@ -44,7 +45,7 @@ for (const family of ['inet', 'inet6'] as const) {
     inNetwork(`a ping whose time to live ends on the way is EHOSTUNREACH (${family}, ${who})`, async t => {
       const [left, , router, far] = await routed(t)
       const [fate] = await pings(t, left!, 'await', far!.eth0[family], { ttl: 2 }, right)
-      t.like(fate, { error: { code: 'EHOSTUNREACH', syscall: 'ping', address: far!.eth0[family], here: true } })
+      t.like(fate, { error: { code: 'EHOSTUNREACH', syscall: 'ping', address: far!.eth0[family], here: fullStacks } })
       if (right) t.regex(fate!.error!.message, new RegExp(`time to live .* ${router!.eth0[family]}$`))
       const [divided] = await pings(t, left!, 'await', far!.eth0[family], { ttl: 2, size: 3000 }, right)
       t.is(divided!.error?.code, 'EHOSTUNREACH')
@@ -58,7 +59,7 @@ for (const family of ['inet', 'inet6'] as const) {
       const [fate] = await pings(t, left!, 'await', unreachable, {}, right)
       t.is(fate!.error?.code, family === 'inet' ? 'EHOSTUNREACH' : 'ENETUNREACH')
       const [lost] = await pings(t, left!, 'await', silent, { timeout: 50 }, right)
-      t.like(lost, { error: { code: 'ETIMEDOUT', syscall: 'ping', address: silent, timeout: 50, here: true, message: `ping ETIMEDOUT ${silent}: no answer within 50 ms` } })
+      t.like(lost, { error: { code: 'ETIMEDOUT', syscall: 'ping', address: silent, timeout: 50, here: fullStacks, message: `ping ETIMEDOUT ${silent}: no answer within 50 ms` } })
       t.deepEqual(
         await pings(t, left!, 'iterate', silent, { timeout: 30, count: 2, interval: 10 }, right),
         [1, 2].map(sequence => ({ address: silent, answered: false, sequence }))
@@ -106,14 +107,14 @@ for (const family of ['inet', 'inet6'] as const) {
     const [left, one, two, far] = await routed(t)
     const [first, second, third] = [one!.eth0[family], two!.eth0[family], far!.eth0[family]]
     const hop = (number: number, address: string): string => String.raw` ${number}  ${address}(  \d+\.\d{3} ms){3}\n`
-    const { code, stdout } = await example(t, left!, 'traceroute', ['-n', third])
+    const { code, stdout } = await example(t, left!, 'traceroute', ['-n', '-w', '10', third])
     t.regex(stdout, new RegExp(String.raw`^traceroute to ${third} \(${third}\), 30 hops max\n${hop(1, first)}${hop(2, second)}${hop(3, third)}$`))
     t.is(code, 0)
     await two!.shell(`${ip} route add blackhole ${silent}\n${ip} route add unreachable ${unreachable}`)
     const lost = await example(t, left!, 'traceroute', ['-n', '-m', '3', '-q', '2', '-w', '0.05', silent])
     t.regex(lost.stdout, new RegExp(String.raw`\n 1  ${first}(  \d+\.\d{3} ms){2}\n 2 \* \*\n 3 \* \*\n$`))
     t.is(lost.code, 1)
-    const refused = await example(t, left!, 'traceroute', ['-n', '-q', '1', unreachable])
+    const refused = await example(t, left!, 'traceroute', ['-n', '-w', '10', '-q', '1', unreachable])
     t.regex(refused.stdout, new RegExp(String.raw`\n 1  ${first}.*\n 2  ${second}  \S+ ms !${family === 'inet' ? 'H' : 'N'}\n$`))
     await left!.shell(`${ip} route add unreachable ${unreachable}`)
     const unsent = await example(t, left!, 'traceroute', ['-n', '-m', '2', '-q', '1', unreachable])

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { Address, loop, ping, raw, tcp, type PingAnswer, type PingOptions, type PingReply, type SocketError } from 'socket2'
 import { aloneWithoutRight, ICMP, lacksPing, lacksRaw, lacksUnprivileged } from './_icmp.js'
+import { fullStacks } from './_system.js'
 import { child, closing, unless } from './_util.js'
 
 const onLoopback = unless(lacksPing('inet'))
@@ -151,7 +152,7 @@ test('what is wrong with the arguments rejects, with a stack that leads to the c
   const ours = async (host: unknown, options: unknown): Promise<PingAnswer> => await ping(host as string, options as PingOptions)
   for (const [host, options, code] of wrong) {
     const error = await t.throwsAsync(ours(host, options), { code }, JSON.stringify([host, options]))
-    t.regex(String(error?.stack), /async ours/)
+    if (fullStacks) t.regex(String(error?.stack), /async ours/)
     await t.throwsAsync(all(ping(host as string, options as PingOptions)), { code })
   }
 })
@@ -174,6 +175,6 @@ onLoopback('a ping that is forgotten while nobody waits is closed when it is col
 unless(lacksUnprivileged)('without the right to it a ping rejects, and says what is needed', async t => {
   const { stdout, stderr } = await child(t, 'pinger', ['await', '127.0.0.1'], [], aloneWithoutRight(false))
   t.is(stderr, '')
-  t.like(JSON.parse(stdout), { error: { code: 'EPERM', syscall: 'socket', here: true } })
+  t.like(JSON.parse(stdout), { error: { code: 'EPERM', syscall: 'socket', here: fullStacks } })
   t.regex(stdout, /CAP_NET_RAW; .*net\.ipv4\.ping_group_range/)
 })

@@ -64,6 +64,7 @@ const notNode = [
 
 const shortStacks = 'a stack of JavaScriptCore ends where a promise is settled, and does not go on to who awaits it'
 const notBun = [
+  { spec: 'examples', test: 'ping ends quietly when nobody reads what it says', why: 'Bun tells no program that nobody reads its output' },
   { spec: 'errors', test: 'the stack of an error leads to the line of the call: after *', why: shortStacks },
   { spec: 'reader-order', test: 'the stack of an error leads to the caller, at once and after waiting', why: shortStacks },
   {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { loop, start, tcp, udp, type Address, type Family, type Socket, type TcpSocket, type UdpSocket } from 'socket2'
-import { wine, type Reason } from '../../_system.js'
+import type { Reason } from '../../_system.js'
 
 export { lacks, rounds, streams, wine, type Reason } from '../../_system.js'
 
@@ -16,7 +16,7 @@ export type Check = () => void | Promise<void>
 export type Checks = Record<string, Check>
 
 /** How long a check may take, in ms. */
-const LIMIT = wine > 0 ? 30_000 : 10_000
+const LIMIT = 30_000
 
 class Skip extends Error {}
 
