@@ -106,16 +106,17 @@ for (const family of ['inet', 'inet6'] as const) {
   inNetwork(`the example of a traceroute finds the way over two routers, and shows what is lost (${family})`, async t => {
     const [left, one, two, far] = await routed(t)
     const [first, second, third] = [one!.eth0[family], two!.eth0[family], far!.eth0[family]]
+    await two!.shell(`${ip} route add blackhole ${silent}\n${ip} route add unreachable ${unreachable}`)
+    // First: Linux counts an answer to a request whose time has ended against the one answer a second that there is no way.
+    const refused = await example(t, left!, 'traceroute', ['-n', '-w', '10', '-q', '1', unreachable])
+    t.regex(refused.stdout, new RegExp(String.raw`\n 1  ${first}.*\n 2  ${second}  \S+ ms !${family === 'inet' ? 'H' : 'N'}\n$`))
     const hop = (number: number, address: string): string => String.raw` ${number}  ${address}(  \d+\.\d{3} ms){3}\n`
     const { code, stdout } = await example(t, left!, 'traceroute', ['-n', '-w', '10', third])
     t.regex(stdout, new RegExp(String.raw`^traceroute to ${third} \(${third}\), 30 hops max\n${hop(1, first)}${hop(2, second)}${hop(3, third)}$`))
     t.is(code, 0)
-    await two!.shell(`${ip} route add blackhole ${silent}\n${ip} route add unreachable ${unreachable}`)
     const lost = await example(t, left!, 'traceroute', ['-n', '-m', '3', '-q', '2', '-w', '0.05', silent])
     t.regex(lost.stdout, new RegExp(String.raw`\n 1  ${first}(  \d+\.\d{3} ms){2}\n 2 \* \*\n 3 \* \*\n$`))
     t.is(lost.code, 1)
-    const refused = await example(t, left!, 'traceroute', ['-n', '-w', '10', '-q', '1', unreachable])
-    t.regex(refused.stdout, new RegExp(String.raw`\n 1  ${first}.*\n 2  ${second}  \S+ ms !${family === 'inet' ? 'H' : 'N'}\n$`))
     await left!.shell(`${ip} route add unreachable ${unreachable}`)
     const unsent = await example(t, left!, 'traceroute', ['-n', '-m', '2', '-q', '1', unreachable])
     t.regex(unsent.stdout, /\n 1  !E\w+\n 2  !E\w+\n$/)
