@@ -44,6 +44,7 @@ function described(name, path, args = []) {
 // it is the library's doing: each reason was seen without it as well.
 
 const notNode = [
+  { spec: 'examples', test: 'ping ends quietly when nobody reads what it says', why: 'it tells no program that nobody reads its output' },
   {
     spec: 'environments',
     why: 'it is about Node in Electron\'s place, by options and reports of Node, and counts threads, of which this runtime starts some by itself'
@@ -64,7 +65,6 @@ const notNode = [
 
 const shortStacks = 'a stack of JavaScriptCore ends where a promise is settled, and does not go on to who awaits it'
 const notBun = [
-  { spec: 'examples', test: 'ping ends quietly when nobody reads what it says', why: 'Bun tells no program that nobody reads its output' },
   { spec: 'errors', test: 'the stack of an error leads to the line of the call: after *', why: shortStacks },
   { spec: 'reader-order', test: 'the stack of an error leads to the caller, at once and after waiting', why: shortStacks },
   {
@@ -90,10 +90,11 @@ const notDeno = [
     spec: 'connect', test: 'each address of a name is tried in turn, until one accepts; when none does the last error is told*',
     why: 'Deno puts its permissions in front of the arguments of a child that is itself, and so between those of unshare'
   },
-  {
-    spec: 'examples', test: 'the echo server sends back what it gets, and ends on an interrupt',
-    why: 'Deno says of every child that it has sent a signal that this ended it, whatever its status was'
-  },
+  ...[
+    ['examples', 'the echo server sends back what it gets, and ends on an interrupt'],
+    ['examples', 'ping tells its statistics when it is interrupted'],
+    ['ping-network', 'the example of a ping tells of answers and losses from host to host, and by its status whether there was an answer *']
+  ].map(([spec, test]) => ({ spec, test, why: 'Deno says of every child that it has sent a signal that this ended it, whatever its status was' })),
   {
     spec: 'handles', test: 'handles that meet a plain recv are closed, and one that does not fit in a process is said',
     why: 'Deno closes by node:fs only what it has opened itself'
