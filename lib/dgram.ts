@@ -9,13 +9,14 @@ import './load.js'
 import { createSocket as createInetSocket, type RemoteInfo as InetInfo, type Socket as InetSocket, type SocketOptions as InetOptions, type SocketType as InetType } from 'node:dgram'
 import { EventEmitter } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
-import { Address, unixAddress } from './address.js'
+import { unixAddress, type Address } from './address.js'
 import { systemError, typeError, valueError, type SocketError } from './errors.js'
 import { birthHere } from './leak.js'
 import type { Link } from './link.js'
 import { native } from './native.js'
 import { Operation } from './operation.js'
 import { bytesOf, type Data } from './send.js'
+import { sendNow } from './send-datagram.js'
 import { UdpSocket } from './udp.js'
 import { checkInteger } from './validate.js'
 
@@ -303,9 +304,8 @@ const RETRY = 2
 class Underneath extends UdpSocket {
   /** Sends to the peer or to an address: the count, or the number of an error. */
   sendNow(bytes: Uint8Array, to: Address | null): number {
-    const { handle, writing } = this.link
-    const count = to === null ? native.send(handle, bytes, 0) : native.sendTo(handle, bytes, Address.wire(to))
-    if (count >= 0) writing.bytes += count
+    const count = sendNow(this.link, bytes, to)
+    if (count >= 0) this.link.writing.bytes += count
     return count
   }
 

@@ -108,11 +108,15 @@ abstract class SendingTo extends Sending {
   }
 }
 
+/** Sends one datagram, to the peer or to an address: its length, or an error number. */
+export function sendNow({ handle }: Link, data: Uint8Array, to: Address | null): number {
+  return to === null ? native.send(handle, data, 0) : native.sendTo(handle, data, Address.wire(to))
+}
+
 /** `send`. */
 export class SendDatagram extends SendingTo {
   protected write(): number {
-    const { link, data, to } = this
-    return to === null ? native.send(link.handle, data, 0) : native.sendTo(link.handle, data, Address.wire(to))
+    return sendNow(this.link, this.data, this.to)
   }
 
   protected wrote(count: number): true {

@@ -274,6 +274,12 @@ impl Socket {
         self.datagrams.tells.set(true);
     }
 
+    /// Sends one datagram to `address`.
+    pub fn send_to(&self, data: &[u8], address: &SockAddr) -> io::Result<usize> {
+        let address = sys::destination(address);
+        self.try_io(|socket| socket.send_to_with_flags(data, &address, sys::SEND_FLAGS))
+    }
+
     /// Sends datagrams in their order; how many the system took. What is wrong with one is told when it is the first.
     pub fn send_many(&self, messages: &[Message<'_>]) -> io::Result<usize> {
         self.late_send_error()?;

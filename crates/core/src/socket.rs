@@ -323,12 +323,6 @@ impl Socket {
         })
     }
 
-    /// Sends one datagram to `address`.
-    pub fn send_to(&self, data: &[u8], address: &SockAddr) -> io::Result<usize> {
-        let address = sys::destination(address);
-        self.try_io(|socket| socket.send_to_with_flags(data, &address, sys::SEND_FLAGS))
-    }
-
     /// Ends one direction or both of a connection.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.source.get().shutdown(how)
