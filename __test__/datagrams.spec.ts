@@ -356,6 +356,31 @@ test('without a peer or an address many are refused like one', async t => {
   }
 })
 
+test('what comes in large bundles is whole, however it is received, on several sockets, and though its memory is taken away', async t => {
+  const pairs = [await connected(t), await connected(t)] as const
+  const number = (place: number): string => String(place).padStart(6, '0').repeat(200)
+  for (let bundle = 0; bundle < 12; bundle++) {
+    for (const [sender] of pairs) {
+      await sender.sendSegments(Array.from({ length: 50 }, (_, i) => number(50 * bundle + i)).join(''), 1_200)
+      await sender.send(`small ${bundle}`)
+    }
+    for (const [, receiver] of pairs) {
+      const got: string[] = []
+      const into = Buffer.alloc(2_000)
+      while (got.length < 51) {
+        const most = [64, 7, 1_000][bundle % 3] as number
+        const many = await receiver.recvMany(Math.min(most, 51 - got.length))
+        got.push(...texts(many))
+        // Whoever moves one datagram to another thread moves all that share its memory, but nothing that comes later.
+        if (bundle % 4 === 3) structuredClone(many[0]?.data.buffer, { transfer: [many[0]?.data.buffer as ArrayBuffer] })
+        if (got.length < 51) got.push(...texts([await receiver.recv()]))
+        if (got.length < 51) got.push(into.toString('utf8', 0, (await receiver.recv(into)).length))
+      }
+      t.deepEqual(got, [...Array.from({ length: 50 }, (_, i) => number(50 * bundle + i)), `small ${bundle}`])
+    }
+  }
+})
+
 unless(lacks.linux)('who switches bundles on by their number gets single datagrams all the same', async t => {
   const [sender, receiver] = await connected(t)
   const [SOL_UDP, UDP_GRO] = [17, 104] as const

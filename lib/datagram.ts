@@ -61,6 +61,11 @@ const BATCH_HEAD = 8
 /** How many datagrams of a batch are worth a step of the lane, which a turn has a budget of: chosen by feel, as they cost a third of one alone. */
 const DATAGRAMS_PER_STEP = 32
 
+/** From how many bytes on a bundle is received alone, where it stays, rather than with others, from where it is copied. Chosen by feel. */
+const WORTH_A_CALL = 16_384
+/** What bundles are received into, as many as it has room for. */
+const BUNDLES_LENGTH = 4 * SCRATCH_LENGTH
+
 const record = new Uint8Array(RECORD_LENGTH)
 const recordView = new DataView(record.buffer)
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_LENGTH)
@@ -95,14 +100,30 @@ function localPort(link: Link): number {
   return native.localAddress(link.handle, addressSpace) < 0 ? 0 : (addressFrom(addressSpace)?.port ?? 0)
 }
 
-/** Receives what is there at once, at most `most` datagrams; or the error number, with the lane told to wait when there are none. */
-function receiveMany(link: Link, most: number): Datagram[] | number {
-  const { handle, reading } = link
-  const count = native.recvMany(handle, most, found)
-  if (count < 0) {
-    if (count === WOULD_BLOCK) reading.blocked()
-    return count
-  }
+/** Adds the datagrams that a record tells of, whose data begin in `slab` at `begin`; how many bytes they are. */
+function addDatagrams(datagrams: Datagram[], link: Link, slab: Buffer, begin: number, bytes: Uint8Array, view: DataView, at: number): number {
+  const length = view.getInt32(at + LENGTH, true)
+  const end = begin + length
+  const flags = view.getInt32(at + FLAGS, true)
+  const from = sender(bytes, at + FROM)
+  const truncated = (flags & TRUNCATED) !== 0
+  // Of several in one all but the last are of this length. An empty datagram is one, too.
+  const segment = view.getInt32(at + SEGMENT, true)
+  const step = segment || length
+  link.bundled = segment > 0 && length >= WORTH_A_CALL
+  do {
+    const datagram: Datagram = { data: slab.subarray(begin, Math.min(begin + step, end)), from, truncated }
+    if ((flags & TOLD) !== 0) addControl(datagram, link, bytes, view, at)
+    datagrams.push(datagram)
+    begin += step
+  } while (begin < end)
+  return length
+}
+
+/** Receives what is there at once, at most `most` datagrams, those counted as one that the system has put into one. */
+function receiveBatch(link: Link, most: number): Datagram[] | number {
+  const count = native.recvMany(link.handle, most, found)
+  if (count < 0) return count
   const [total = 0, drained] = found
   const slab = Buffer.allocUnsafeSlow(total)
   native.takeMany(slab)
@@ -111,28 +132,43 @@ function receiveMany(link: Link, most: number): Datagram[] | number {
   const datagrams: Datagram[] = []
   for (let i = 0; i < count; i++) {
     const at = BATCH_HEAD + i * length
-    const place = view.getInt32(at, true)
-    const end = place + view.getInt32(at + LENGTH, true)
-    const flags = view.getInt32(at + FLAGS, true)
-    const from = sender(slab, at + FROM)
-    const truncated = (flags & TRUNCATED) !== 0
-    // Of several in one all but the last are of this length. An empty datagram is one, too.
-    const step = view.getInt32(at + SEGMENT, true) || end - place
-    let begin = place
-    do {
-      const datagram: Datagram = { data: slab.subarray(begin, Math.min(begin + step, end)), from, truncated }
-      if ((flags & TOLD) !== 0) addControl(datagram, link, slab, view, at)
-      datagrams.push(datagram)
-      begin += step
-    } while (begin < end)
+    addDatagrams(datagrams, link, slab, view.getInt32(at, true), slab, view, at)
+  }
+  if (drained === 1) link.reading.drained()
+  return datagrams
+}
+
+/** Receives one bundle where it stays: nothing is copied, and several bundles share a slab. */
+function receiveBundle(link: Link): Datagram[] | number {
+  // Whoever has transferred the memory of a datagram has taken the slab along.
+  if (bundles.length - bundlesEnd < SCRATCH_LENGTH) {
+    bundles = Buffer.allocUnsafeSlow(BUNDLES_LENGTH)
+    bundlesEnd = 0
+  }
+  const code = native.recvFrom(link.handle, bundles.subarray(bundlesEnd), record)
+  if (code < 0) return code
+  const datagrams: Datagram[] = []
+  bundlesEnd += addDatagrams(datagrams, link, bundles, bundlesEnd, record, recordView, 0)
+  return datagrams
+}
+let bundles = Buffer.alloc(0)
+let bundlesEnd = 0
+
+/** Receives datagrams, at most `most`; or the error number, with the lane told to wait when there are none. */
+function receiveMany(link: Link, most: number): Datagram[] | number {
+  const { reading } = link
+  const datagrams = link.bundled ? receiveBundle(link) : receiveBatch(link, most)
+  if (typeof datagrams === 'number') {
+    if (datagrams === WOULD_BLOCK) reading.blocked()
+    return datagrams
   }
   reading.charge(Math.ceil(datagrams.length / DATAGRAMS_PER_STEP))
   // The system may have put more of them into one than were asked for.
   if (datagrams.length > most) {
     link.datagrams = datagrams.splice(most)
+    // Whoever has those that share memory with them may transfer it.
+    for (const left of link.datagrams) left.data = Buffer.from(left.data)
     reading.refill()
-  } else if (drained === 1) {
-    reading.drained()
   }
   return datagrams
 }

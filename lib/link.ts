@@ -40,6 +40,8 @@ export class Link {
   datagrams: Datagram[] | null = null
   /** The system may put several datagrams into one. */
   coalesces = false
+  /** It has just done so with many. */
+  bundled = false
   /** The local port, once somebody had to know it. */
   port: number | undefined = undefined
   /** Told when its time has ended. */
