@@ -11,7 +11,7 @@ export { addr, addrName, type Host, type LookupFlags, type LookupOptions, type P
 export { tcp, TcpSocket, type ReceiveAllOptions } from './lib/tcp.js'
 export { Reader, type LineOptions, type ReaderOptions, type ReadOptions, type UntilOptions } from './lib/reader.js'
 export { raw, RawSocket, udp, UdpSocket, type OutgoingDatagram } from './lib/udp.js'
-export type { Control, Datagram, Received } from './lib/datagram.js'
+export type { Control, Datagram, Received, ReceiveManyOptions } from './lib/datagram.js'
 export { ping, type Ping, type PingAnswer, type PingOptions, type PingReply } from './lib/ping.js'
 export { seqpacket, SeqpacketSocket } from './lib/seqpacket.js'
 export { pair } from './lib/pair.js'

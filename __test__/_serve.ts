@@ -37,9 +37,10 @@ export async function gone(socket: TcpSocket): Promise<string> {
 
 /** Resolves when something is so of which nobody tells. */
 export async function until(condition: () => boolean): Promise<void> {
-  const end = performance.now() + 60_000
+  // Threads start slowly where another processor is emulated.
+  const end = performance.now() + 110_000
   while (!condition()) {
-    if (performance.now() > end) throw new Error(`not so within a minute: ${condition}`)
+    if (performance.now() > end) throw new Error(`not so within two minutes: ${condition}`)
     await delay(5)
   }
 }

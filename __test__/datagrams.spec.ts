@@ -381,6 +381,47 @@ test('what comes in large bundles is whole, however it is received, on several s
   }
 })
 
+for (const shared of [false, true]) {
+  test(`many are received into memory of the caller's${shared ? ', which may be shared between threads' : ''}, and what has no room there into other`, async t => {
+    const [sender, receiver] = await connected(t)
+    const memory = shared ? new SharedArrayBuffer(70_000) : new ArrayBuffer(70_000)
+    const into = new Uint8Array(memory, 100, 65_536)
+    const lies = ({ data }: Datagram): boolean => data.buffer === memory && data.byteOffset >= 100 && data.byteOffset + data.length <= 100 + 65_536
+    for (let round = 0; round < 5; round++) {
+      await sender.sendMany(numbered(20, round).map(data => ({ data })))
+      const small = await receiver.recvMany(64, { into })
+      while (small.length < 20) small.push(...(await receiver.recvMany(64)))
+      t.deepEqual(texts(small), numbered(20, round))
+      t.true(lies(small[0]!))
+      const data = Array.from({ length: 50 }, (_, i) => String(i % 10).repeat(1_000)).join('')
+      await sender.sendSegments(data, 1_000)
+      const large: string[] = []
+      while (large.length < 50) large.push(...texts(await receiver.recvMany(30, { into })))
+      t.is(large.join(''), data)
+    }
+    // Twice as much as there is room for.
+    const longest = Array.from({ length: 4 }, (_, i) => String(i).repeat(wine > 0 ? 20_000 : 30_000))
+    await sender.sendMany(longest.map(data => ({ data })))
+    const got: string[] = []
+    while (got.length < 4) got.push(...texts(await receiver.recvMany(64, { into })))
+    t.deepEqual(got, longest)
+  })
+}
+
+test('memory for many that is none, too small, or shrinks meanwhile is refused, and nothing is lost', async t => {
+  const [sender, receiver] = await connected(t)
+  for (const into of ['text', 5, null, new ArrayBuffer(65_536)]) {
+    await t.throwsAsync(receiver.recvMany(1, { into: into as never }), { code: 'ERR_INVALID_ARG_TYPE' })
+  }
+  await t.throwsAsync(receiver.recvMany(1, { into: Buffer.alloc(65_535) }), { code: 'ERR_OUT_OF_RANGE' })
+  const memory = new ArrayBuffer(65_536)
+  const waiting = receiver.recvMany(1, { into: new Uint8Array(memory) })
+  structuredClone(memory, { transfer: [memory] })
+  await sender.send('here')
+  await t.throwsAsync(waiting, { code: 'ERR_INVALID_ARG_VALUE', message: /detached or shrunk/ })
+  t.deepEqual(texts(await receiver.recvMany(1)), ['here'])
+})
+
 unless(lacks.linux)('who switches bundles on by their number gets single datagrams all the same', async t => {
   const [sender, receiver] = await connected(t)
   const [SOL_UDP, UDP_GRO] = [17, 104] as const

@@ -90,15 +90,15 @@ serially('whoever leaves while a fate is awaited does not wait for it', async t 
 })
 
 serially('an answer that comes in time is not lost on a busy thread, and the time until it is taken does not count', async t => {
-  const iterator = ping('127.0.0.1', { timeout: 50 })[Symbol.asyncIterator]()
+  const iterator = ping('127.0.0.1', { timeout: 500 })[Symbol.asyncIterator]()
   const next = iterator.next()
   for (let i = 0; i < 100; i++) await null // until it waits for the answer, which is there by then
-  const end = performance.now() + 200
+  const end = performance.now() + 1_000
   while (performance.now() < end);
   const { ms } = ((await next) as IteratorYieldResult<PingReply>).value
   await iterator.return!()
   t.is(typeof ms, 'number')
-  if (process.platform !== 'win32') t.true(ms! < 50, `${ms} ms`)
+  if (process.platform !== 'win32') t.true(ms! < 500, `${ms} ms`)
 })
 
 serially('an aborted ping rejects with the reason, and leaves nothing behind', async t => {

@@ -3,7 +3,7 @@ import { Address, addressFrom, addressSpace, unixAddress } from './address.js'
 import { systemError, valueError } from './errors.js'
 import type { Link } from './link.js'
 import { native } from './native.js'
-import { Operation } from './operation.js'
+import { Operation, type OperationOptions } from './operation.js'
 import { SCRATCH_LENGTH } from './receive.js'
 
 const { WOULD_BLOCK, RECORD_LENGTH } = native
@@ -34,9 +34,18 @@ export interface Received extends Control {
   truncated: boolean
 }
 
+/** How to receive many. */
+export interface ReceiveManyOptions extends OperationOptions {
+  /**
+   * Memory for the data, 65,536 bytes or more: datagrams that find room in it lie there until it is used again, by the next call for
+   * instance. Then nothing is allocated, and what comes stays in the processor's cache. By default each call takes new memory.
+   */
+  into?: Uint8Array | undefined
+}
+
 /** A datagram with its data. */
 export interface Datagram extends Control {
-  /** From `recv` in memory of its own; from `recvMany` in one that the datagrams of a call share. */
+  /** From `recv` in memory of its own; from `recvMany` in one that datagrams share. */
   data: Buffer
   /** Who sent it. */
   from: Address
@@ -120,14 +129,17 @@ function addDatagrams(datagrams: Datagram[], link: Link, slab: Buffer, begin: nu
   return length
 }
 
-/** Receives what is there at once, at most `most` datagrams, those counted as one that the system has put into one. */
-function receiveBatch(link: Link, most: number): Datagram[] | number {
+/**
+ * Receives what is there at once, at most `most` datagrams, those counted as one that the system has put into one: into `into`, if they
+ * find room there.
+ */
+function receiveBatch(link: Link, most: number, into: Buffer | null): Datagram[] | number {
   const count = native.recvMany(link.handle, most, found)
   if (count < 0) return count
   const [total = 0, drained] = found
-  const slab = Buffer.allocUnsafeSlow(total)
+  const slab = into !== null && into.length >= total ? into : Buffer.allocUnsafeSlow(total)
   native.takeMany(slab)
-  const view = new DataView(slab.buffer)
+  const view = new DataView(slab.buffer, slab.byteOffset)
   const length = view.getInt32(4, true)
   const datagrams: Datagram[] = []
   for (let i = 0; i < count; i++) {
@@ -138,8 +150,14 @@ function receiveBatch(link: Link, most: number): Datagram[] | number {
   return datagrams
 }
 
-/** Receives one bundle where it stays: nothing is copied, and several bundles share a slab. */
-function receiveBundle(link: Link): Datagram[] | number {
+/** Receives one bundle where it stays: nothing is copied. Without `into` several bundles share a slab. */
+function receiveBundle(link: Link, into: Buffer | null): Datagram[] | number {
+  const datagrams: Datagram[] = []
+  if (into !== null) {
+    const code = native.recvFrom(link.handle, into, record)
+    if (code >= 0) addDatagrams(datagrams, link, into, 0, record, recordView, 0)
+    return code < 0 ? code : datagrams
+  }
   // Whoever has transferred the memory of a datagram has taken the slab along.
   if (bundles.length - bundlesEnd < SCRATCH_LENGTH) {
     bundles = Buffer.allocUnsafeSlow(BUNDLES_LENGTH)
@@ -147,7 +165,6 @@ function receiveBundle(link: Link): Datagram[] | number {
   }
   const code = native.recvFrom(link.handle, bundles.subarray(bundlesEnd), record)
   if (code < 0) return code
-  const datagrams: Datagram[] = []
   bundlesEnd += addDatagrams(datagrams, link, bundles, bundlesEnd, record, recordView, 0)
   return datagrams
 }
@@ -155,9 +172,9 @@ let bundles = Buffer.alloc(0)
 let bundlesEnd = 0
 
 /** Receives datagrams, at most `most`; or the error number, with the lane told to wait when there are none. */
-function receiveMany(link: Link, most: number): Datagram[] | number {
+function receiveMany(link: Link, most: number, into: Buffer | null): Datagram[] | number {
   const { reading } = link
-  const datagrams = link.bundled ? receiveBundle(link) : receiveBatch(link, most)
+  const datagrams = link.bundled ? receiveBundle(link, into) : receiveBatch(link, most, into)
   if (typeof datagrams === 'number') {
     if (datagrams === WOULD_BLOCK) reading.blocked()
     return datagrams
@@ -166,7 +183,7 @@ function receiveMany(link: Link, most: number): Datagram[] | number {
   // The system may have put more of them into one than were asked for.
   if (datagrams.length > most) {
     link.datagrams = datagrams.splice(most)
-    // Whoever has those that share memory with them may transfer it.
+    // Whoever has those that share memory with them may transfer it, or use it again.
     for (const left of link.datagrams) left.data = Buffer.from(left.data)
     reading.refill()
   }
@@ -174,11 +191,11 @@ function receiveMany(link: Link, most: number): Datagram[] | number {
 }
 
 /** Takes what was received before and not given out, at most `most` datagrams, or else receives. */
-function takeMany(link: Link, most: number): Datagram[] | number {
+function takeMany(link: Link, most: number, into: Buffer | null = null): Datagram[] | number {
   const left = link.datagrams
   let datagrams: Datagram[] | number
   if (left === null) {
-    datagrams = receiveMany(link, most)
+    datagrams = receiveMany(link, most, into)
     if (typeof datagrams === 'number') return datagrams
   } else {
     datagrams = left.splice(0, most)
@@ -278,12 +295,16 @@ export class ReceiveMany extends Receiving<Datagram[]> {
     return 'recvMany'
   }
 
-  constructor(link: Link, private readonly max: number) {
+  constructor(link: Link, private readonly max: number, private readonly into: Buffer | null) {
     super(link)
   }
 
   attempt(): boolean {
-    const datagrams = takeMany(this.link, this.max)
+    const { link, max, into } = this
+    if (into !== null && into.length < SCRATCH_LENGTH) {
+      return this.fail(() => valueError('options.into', 'was detached or shrunk while the operation waited', into))
+    }
+    const datagrams = takeMany(link, max, into)
     return typeof datagrams === 'number' ? this.refused(datagrams) : this.succeed(datagrams)
   }
 }

@@ -1,6 +1,6 @@
 /** Datagram sockets: UDP, unix datagrams, and raw IP packets. */
 import { Address, type Family, type Protocol } from './address.js'
-import { ReceiveDatagram, ReceiveInto, ReceiveMany, type Datagram, type Received } from './datagram.js'
+import { ReceiveDatagram, ReceiveInto, ReceiveMany, type Datagram, type Received, type ReceiveManyOptions } from './datagram.js'
 import { systemError, typeError, rangeError, valueError, type SocketError } from './errors.js'
 import { changeGroup, type GroupOptions } from './group.js'
 import { birthHere } from './leak.js'
@@ -12,7 +12,7 @@ import { SCRATCH_LENGTH } from './receive.js'
 import { bytesOf, type Data } from './send.js'
 import { SendDatagram, SendMany, SendSegments, type Destination } from './send-datagram.js'
 import { Socket, type Making, type Standing } from './socket.js'
-import { checkFamily, checkInteger, checkLength, checkStreamSpace } from './validate.js'
+import { checkFamily, checkInteger, checkLength, checkStreamSpace, isBytes } from './validate.js'
 
 /** One of the datagrams that `sendMany` sends: without `host`, `port` and `address` it goes to the peer. */
 export interface OutgoingDatagram {
@@ -203,22 +203,23 @@ export class UdpSocket extends Socket {
 
   /**
    * Receives the datagrams that are there, at least one and at most `max`, in as few calls of the system as it has for that. Their data
-   * share memory: who keeps one of them for long copies it. From the first `recvMany` on, the system hands datagrams of a
+   * share memory: who keeps one of them for long copies it. `options.into` is memory of yours to use again and again. From the first `recvMany` on, the system hands datagrams of a
    * flood over in bundles where it can (UDP GRO, Linux 5.0); here they come out one by one, and none of them is lost when
    * `recv` takes over.
    *
    * Errors: as `recv`. See recvmmsg(2), udp(7): UDP_GRO.
    */
-  recvMany(max: number, op?: OperationOptions): Promise<Datagram[]> {
+  recvMany(max: number, options?: ReceiveManyOptions): Promise<Datagram[]> {
     return promised(() => {
       this.assertOpen('recvMany')
       checkInteger('max', max, 1, 2 ** 31 - 1)
+      const into = options?.into === undefined ? null : spaceOf(options.into)
       const { link } = this
       if (!this.#bundled) {
         this.#bundled = true
         link.coalesces = native.coalesce(link.handle) === 1
       }
-      return link.reading.submit(new ReceiveMany(link, max), op, this)
+      return link.reading.submit(new ReceiveMany(link, max, into), options, this)
     })
   }
 
@@ -304,6 +305,13 @@ export class RawSocket extends UdpSocket {
     super(making)
     this.unprivileged = native.isUnprivileged(this.link.handle) === 1
   }
+}
+
+/** Memory to receive many into; throws what is wrong with it. */
+function spaceOf(into: unknown): Buffer {
+  if (!isBytes(into)) throw typeError('options.into', 'a Uint8Array', into)
+  if (into.length < SCRATCH_LENGTH) throw rangeError('options.into.length', `at least ${SCRATCH_LENGTH}: room for any datagram`, into.length)
+  return Buffer.isBuffer(into) ? into : Buffer.from(into.buffer, into.byteOffset, into.length)
 }
 
 /** The same, but that it is looked up only once. */

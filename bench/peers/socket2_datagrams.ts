@@ -30,9 +30,10 @@ const heard = (count: number, from: Address): void => {
   if (complete(count)) void socket.send(answer, from)
 }
 
-if (how === 'recvMany') {
+if (how === 'recvMany' || how === 'recvMany into') {
+  const options = how === 'recvMany' ? undefined : { into: Buffer.alloc(1 << 17) }
   for (;;) {
-    const datagrams = await socket.recvMany(64)
+    const datagrams = await socket.recvMany(64, options)
     heard(datagrams.length, datagrams[0]!.from)
   }
 } else if (how === 'recv') {
