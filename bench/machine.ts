@@ -90,9 +90,9 @@ export function pinned(role: 'server' | 'load', command: readonly string[]): rea
   return ['taskset', '-c', String(role === 'server' ? cores.server : cores.load), ...command]
 }
 
-/** The command that runs `command` as one that interrupts nobody when something comes for it, where there is `chrt`. */
+/** The command that runs `command` as one that lets everybody else go first, where there is `chrt`. */
 export function afterOthers(command: readonly string[]): readonly string[] {
-  return process.platform === 'linux' && inPath('chrt') ? ['chrt', '--batch', '0', ...command] : command
+  return process.platform === 'linux' && inPath('chrt') ? ['chrt', '--idle', '0', ...command] : command
 }
 
 const cores = findCores()
