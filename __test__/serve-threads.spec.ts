@@ -140,6 +140,7 @@ test('a module that is missing, throws, ends its thread or has no handler reject
 
 test('a signal that aborts ends a start that would have no end', async t => {
   const controller = new AbortController()
+  t.teardown(() => controller.abort())
   const begun = new Int32Array(new SharedArrayBuffer(4))
   const path = file(t, 'endless.mjs', `
     import { workerData } from 'node:worker_threads'
