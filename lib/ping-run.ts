@@ -165,12 +165,17 @@ export class Run {
 
 /**
  * The time from a request to its answer. The system tells by the clock on the wall when the answer came, and so for how long it has
- * lain here; what cannot be, since that clock has been set, does not count.
+ * lain here; what cannot be, since that clock has been set, does not count. It is read a moment after `now`, which on a busy machine can
+ * be longer than the whole way took: then that took no time.
  */
 function between(sent: number, now: number, timestamp: number | undefined): number {
+  const waited = now - sent
   const lain = timestamp === undefined ? 0 : Date.now() - timestamp
-  return now - sent - (lain > 0 && lain < now - sent ? lain : 0)
+  return lain > 0 && lain < waited + MOMENT ? Math.max(waited - lain, 0) : waited
 }
+
+/** How far, in ms, the clocks are read apart at most, when nobody has set one. Chosen by feel. */
+const MOMENT = 100
 
 /** A socket for echo requests, which hears as little of others as the system can spare it. */
 function open(family: IcmpFamily, ttl: number | undefined, birth: string): RawSocket {
