@@ -112,7 +112,7 @@ export class Run {
   async #hear(time: number): Promise<boolean> {
     try {
       const datagram = await this.#socket.recv(undefined, { timeout: Math.max(time - performance.now(), 0), signal: this.#signal })
-      this.#take(datagram, performance.now())
+      this.#take(datagram, performance.now(), Date.now())
     } catch (error) {
       this.#signal.throwIfAborted()
       if ((error as SocketError).timeout !== undefined) return false
@@ -121,8 +121,8 @@ export class Run {
     return true
   }
 
-  /** A packet, which may be anybody's. */
-  #take(datagram: Datagram, now: number): void {
+  /** A packet, which may be anybody's, and when it is looked at, by both clocks. */
+  #take(datagram: Datagram, now: number, date: number): void {
     const heard = understand(this.#family, datagram.data)
     // The system has put an id of its own into what an unprivileged socket sent.
     if (heard === null || (heard.id !== this.#id && !this.#socket.unprivileged)) return
@@ -132,7 +132,7 @@ export class Run {
     const { failure, payload } = heard
     if (failure === undefined) {
       if (!this.#isTarget(Address.wire(datagram.from).subarray(4)) || !payload.equals(this.#payload)) return
-      const ms = between(sent, now, datagram.timestamp)
+      const ms = between(sent, now, datagram.timestamp === undefined ? 0 : date - datagram.timestamp)
       if (datagram.timestamp !== undefined && ms > this.#wanted.timeout) return
       request.fate = { address: datagram.from, ms, ttl: heard.ttl ?? datagram.ttl, sequence }
     } else {
@@ -164,13 +164,11 @@ export class Run {
 }
 
 /**
- * The time from a request to its answer. The system tells by the clock on the wall when the answer came, and so for how long it has
- * lain here; what cannot be, since that clock has been set, does not count. It is read a moment after `now`, which on a busy machine can
- * be longer than the whole way took: then that took no time.
+ * The time from a request to its answer, which has lain here for so long: the system tells by the clock on the wall when it came. What
+ * cannot be, since that clock has been set, does not count; but a busy thread may read the two clocks some time apart.
  */
-function between(sent: number, now: number, timestamp: number | undefined): number {
+function between(sent: number, now: number, lain: number): number {
   const waited = now - sent
-  const lain = timestamp === undefined ? 0 : Date.now() - timestamp
   return lain > 0 && lain < waited + MOMENT ? Math.max(waited - lain, 0) : waited
 }
 
