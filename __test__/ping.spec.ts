@@ -2,7 +2,7 @@ import test from 'ava'
 import { Address, loop, ping, raw, tcp, type PingAnswer, type PingOptions, type PingReply, type SocketError } from 'socket2'
 import { aloneWithoutRight, ICMP, lacksPing, lacksRaw, lacksUnprivileged } from './_icmp.js'
 import { fullStacks } from './_system.js'
-import { child, closing, unless } from './_util.js'
+import { child, closing, lacks, unless } from './_util.js'
 
 const onLoopback = unless(lacksPing('inet'))
 
@@ -128,6 +128,11 @@ serially('a ping that is aborted between two answers is closed at once', async t
   await new Promise(resolve => setImmediate(resolve))
   t.deepEqual([[...loop.sockets].length, loop.pending], [0, 0])
   await t.throwsAsync(iterator.next(), { message: 'enough' })
+})
+
+unless(lacksPing('inet') || lacks.linux, test.serial)('hundreds of pings at once get their answers, since none hears those of the others', async t => {
+  const replies = await Promise.all(Array.from({ length: 300 }, () => ping('127.0.0.1', { timeout: 20_000 })))
+  t.is(replies.length, 300)
 })
 
 serially('many pings share a signal without a warning', async t => {

@@ -103,6 +103,8 @@ export interface Native {
   peerCredentials(handle: Handle, ids: Int32Array): number
   /** 1 for a datagram socket of ICMP, made for want of the right to a raw one; 0 for any other. */
   isUnprivileged(handle: Handle): number
+  /** Has a raw socket of ICMP hear only the answers to echo requests of this id, and what is said of them, where the system can do that. */
+  hearEchoesOf(handle: Handle, id: number): number
   /** Takes the socket from this thread and puts its key, by which any thread can attach it, into 16 bytes. */
   detach(handle: Handle, key: Uint8Array): number
   /** Whom the keys of the sockets detached so far are for has been told. Until then they are closed soon after the end of this thread. */

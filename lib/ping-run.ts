@@ -54,6 +54,7 @@ export class Run {
     this.#id = random.readUInt16BE(0)
     this.#payload.set(random.subarray(2, 2 + Math.min(TOKEN_LENGTH, wanted.size)))
     this.#socket = open(family, wanted.ttl, birth)
+    this.#socket.hearEchoesOf(this.#id)
     signal.addEventListener('abort', () => this.#socket.close())
   }
 

@@ -62,8 +62,8 @@ export interface Ping extends Pick<Promise<PingAnswer>, 'then' | 'catch' | 'fina
  * while the fates of 1,000 are open. Leaving the loop ends it, also while a fate is awaited: the socket is closed and no timer is
  * left. While nobody waits it does not keep the process alive.
  *
- * Each run has a socket, and with the right to raw sockets the system gives every answer that comes to this machine to each of
- * them: n at once cost n², and answers to hundreds may get lost in full buffers. Unprivileged sockets get only their own.
+ * Each run has a socket, which hears only its own answers where the system can see to that: on Linux, and of unprivileged ones everywhere.
+ * Elsewhere raw sockets get every answer that comes to this machine: n at once cost n², and answers to hundreds may get lost in full buffers.
  *
  * *Platforms*: needs the right to `raw('inet', 'icmp')`, which on macOS everyone has; on Linux the groups named in the sysctl
  * net.ipv4.ping_group_range have as much of it as is needed, besides root and CAP_NET_RAW; FreeBSD: root; Windows: administrators. The

@@ -305,6 +305,11 @@ export class RawSocket extends UdpSocket {
     super(making)
     this.unprivileged = native.isUnprivileged(this.link.handle) === 1
   }
+
+  /** Is to hear only of echo requests with this id; other systems than Linux do not spare it the rest. @internal */
+  hearEchoesOf(id: number): void {
+    if (!this.unprivileged) native.hearEchoesOf(this.link.handle, id)
+  }
 }
 
 /** Memory to receive many into; throws what is wrong with it. */

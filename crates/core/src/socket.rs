@@ -366,6 +366,12 @@ impl Socket {
         self.unprivileged
     }
 
+    /// Has a raw socket of ICMP hear only the answers to echo requests of this id, and what is said of them, where the system can do that.
+    pub fn hear_echoes_of(&self, id: u16) -> io::Result<()> {
+        let domain = self.family().ok_or(io::ErrorKind::InvalidInput)?.domain();
+        self.with(|socket| sys::hear_echoes_of(socket, domain, id))
+    }
+
     /// An error was told, perhaps one of which the system keeps a record that has to be taken away.
     pub(crate) fn told(&self, error: &io::Error) {
         if self.unprivileged && error.kind() != io::ErrorKind::WouldBlock {

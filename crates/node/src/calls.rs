@@ -64,7 +64,7 @@ calls! {
     "getOptionBytes" => sockets::get_option_bytes, "setOptionBytes" => sockets::set_option_bytes,
     "getRawOption" => sockets::get_raw_option, "setRawOption" => sockets::set_raw_option,
     "changeGroup" => sockets::change_group, "peerCredentials" => sockets::peer_credentials,
-    "isUnprivileged" => sockets::is_unprivileged,
+    "isUnprivileged" => sockets::is_unprivileged, "hearEchoesOf" => sockets::hear_echoes_of,
 }
 
 /// The calls of this environment, and the constants they go with.

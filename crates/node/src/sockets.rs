@@ -233,6 +233,12 @@ pub fn is_unprivileged(environment: &Environment, arguments: &Arguments) -> Outc
     attempt(environment, arguments, |socket| Ok(socket.is_unprivileged().into()))
 }
 
+// hearEchoesOf(handle, id)
+pub fn hear_echoes_of(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let id = u16::try_from(arguments.int(1)?).map_err(|_| INVALID)?;
+    attempt(environment, arguments, |socket| socket.hear_echoes_of(id)).map(done)
+}
+
 pub(crate) fn count(bytes: usize) -> i32 {
     bytes as i32 // at most MOST_BYTES
 }

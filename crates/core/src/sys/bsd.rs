@@ -106,6 +106,11 @@ fn peer_pid(_: &Socket, peer: &libc::xucred) -> io::Result<i32> {
 /// A socket hears only the groups that it has joined.
 pub(crate) fn hear_own_groups_only(_: &Socket) {}
 
+/// Such a socket gets a copy of whatever comes.
+pub(crate) fn hear_echoes_of(_: &Socket, _: socket2::Domain, _: u16) -> io::Result<()> {
+    Ok(())
+}
+
 /// The error of joining or leaving a group.
 pub(crate) fn membership_error(error: io::Error, _: bool) -> io::Error {
     error

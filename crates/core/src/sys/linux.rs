@@ -1,5 +1,6 @@
 //! Linux and Android: flags that other Unixes need a second call for.
 
+mod echoes;
 mod many;
 mod options;
 pub(crate) mod told;
@@ -11,6 +12,7 @@ use mio::Interest;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::unix::option;
+pub(crate) use echoes::hear_echoes_of;
 pub(crate) use many::*;
 pub(crate) use options::*;
 
