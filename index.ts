@@ -8,6 +8,7 @@
 import './lib/load.js'
 export { Address, type AddressFields, type Family, type Protocol, type SocketType } from './lib/address.js'
 export { addr, addrName, type Host, type LookupFlags, type LookupOptions, type Port } from './lib/lookup.js'
+export { connect, type ConnectOptions } from './lib/connect.js'
 export { tcp, TcpSocket, type ReceiveAllOptions } from './lib/tcp.js'
 export { Reader, type LineOptions, type ReaderOptions, type ReadOptions, type UntilOptions } from './lib/reader.js'
 export { raw, RawSocket, udp, UdpSocket, type OutgoingDatagram } from './lib/udp.js'

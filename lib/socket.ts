@@ -60,6 +60,7 @@ function told(): void {
 /** Bits of `bind` in native code. */
 const CUSTOMARY = 1
 const REPLACE_STALE = 2
+const LATE_PORT = 4
 
 /** How far a socket has come. */
 export type Standing = 'idle' | 'connected' | 'listening'
@@ -416,10 +417,11 @@ export abstract class Socket {
     return address
   }
 
-  /** Binds without waiting; throws. @internal */
-  bindNow(address: Address): void {
+  /** Binds without waiting; throws. With `late` the system need not choose a port before it connects. @internal */
+  bindNow(address: Address, late = false): void {
     let flags = this.#replaceStale ? REPLACE_STALE : 0
-    if (this.type === 'tcp' && this.family !== 'unix' && !this.#sharingChosen) flags |= CUSTOMARY
+    if (late) flags |= LATE_PORT
+    else if (this.type === 'tcp' && this.family !== 'unix' && !this.#sharingChosen) flags |= CUSTOMARY
     const code = native.bind(this.link.handle, Address.wire(address), flags)
     if (code < 0) throw systemError(code, 'bind', address)
   }
