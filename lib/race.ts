@@ -94,11 +94,18 @@ export class Race extends Operation<TcpSocket> {
     clearTimeout(this.#delay)
     const { attemptDelay } = this.#limits
     // The longest delays are longer than any system tries.
-    if (this.#begun === this.#addresses.length || attemptDelay > LONGEST_TIMER) return
-    this.#delay = setTimeout(() => {
+    if (this.#begun < this.#addresses.length && attemptDelay <= LONGEST_TIMER) this.#join(attemptDelay, performance.now() + attemptDelay)
+  }
+
+  #join(wait: number, time: number): void {
+    const join = (): void => {
+      // Bun counts from when its turn began, and so too early after work.
+      const rest = time - performance.now()
+      if (rest > 1) this.#join(rest, time)
       // A thread that was busy hears of its timers before it hears of its sockets. Who is decided goes on by itself.
-      if (!this.#anyDecided()) void this.#attempts()
-    }, Math.ceil(attemptDelay)).unref()
+      else if (!this.#anyDecided()) void this.#attempts()
+    }
+    this.#delay = setTimeout(join, Math.ceil(wait)).unref()
   }
 
   #anyDecided(): boolean {
