@@ -49,7 +49,7 @@ function takeUnread(link: Link, into: Uint8Array): number {
 }
 
 /** Puts back what was read but not given out, before anything else that is unread. */
-function giveBack(link: Link, data: Uint8Array): void {
+export function giveBack(link: Link, data: Uint8Array): void {
   if (data.length === 0) return
   link.unread = link.unread === null ? Buffer.from(data) : Buffer.concat([data, link.unread])
   link.reading.refill()

@@ -31,6 +31,8 @@ export interface SocketHandle<Type extends SocketType = SocketType> {
   /** Its peer, where the system does not know it any more. */
   readonly peer: AddressFields | undefined
   readonly timeout: number
+  /** The header of the PROXY protocol that it came with. */
+  readonly header: Uint8Array | null
   /** What was received but not given out, in memory of its own. */
   readonly unread: Uint8Array | null
   /** The same of datagrams. */
@@ -262,7 +264,7 @@ export abstract class Socket {
     }
     const unread = link.allUnread()
     return {
-      key: keySpace.toString('hex'), type, family, protocol, standing, peer, timeout,
+      key: keySpace.toString('hex'), type, family, protocol, standing, peer, timeout, header: null,
       // Of a view the whole memory would be cloned, with whatever else is in it.
       unread: unread && new Uint8Array(unread),
       datagrams: link.datagrams && link.datagrams.map(toPlain),

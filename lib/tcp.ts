@@ -6,12 +6,14 @@ import { systemError, typeError, type SocketError } from './errors.js'
 import { birthHere } from './leak.js'
 import { native, type Handle } from './native.js'
 import { promised, type OperationOptions } from './operation.js'
+import { parseHeader, type Proxied, type ProxyHeader } from './proxy-protocol.js'
+import { headerError, ReceiveHeader } from './proxy-read.js'
 import { optionTable } from './options.generated.js'
 import type { SocketOptions } from './options.js'
 import { Reader, type ReaderOptions } from './reader.js'
 import { read, Receive, ReceiveAll, ReceiveExact, ReceiveExactNew, ReceiveNew, SCRATCH_LENGTH } from './receive.js'
 import { bytesOf, listOf, Send, SendList, write, type Data } from './send.js'
-import type { Making } from './socket.js'
+import type { Making, SocketHandle } from './socket.js'
 import { checkFamily, checkLength, checkStreamSpace, } from './validate.js'
 
 const { WOULD_BLOCK } = native
@@ -36,6 +38,8 @@ export function tcp(family: Family = 'inet', protocol?: Protocol, options?: Sock
 /** A TCP or unix stream socket: a listener, or one end of a connection. */
 export class TcpSocket extends ConnectionSocket {
   declare readonly type: 'tcp'
+  /** The header it came with, and what that says. */
+  #came: { readonly header: Uint8Array; readonly proxied: Proxied } | null = null
 
   /** @internal */
   constructor(making: Making) {
@@ -44,6 +48,31 @@ export class TcpSocket extends ConnectionSocket {
     if (making.handle === undefined && making.family !== 'unix' && making.options?.noDelay === undefined) {
       native.setOption(this.link.handle, optionTable.noDelay.id, 1)
     }
+  }
+
+  /**
+   * What the proxy has told of it that this connection came through, by the header of the PROXY protocol; `null` when it came without.
+   * It stays known after `close`, and goes along with `detach`. See the option `proxyProtocol` of `serve`.
+   */
+  get proxied(): Proxied | null {
+    return this.#came?.proxied ?? null
+  }
+
+  /**
+   * The local address, asked of the system, so that port 0 shows its port; `null` while it has none, and once closed. Of a connection that
+   * came through a proxy, which has told that, where the client connected to; `proxied.local` is the address here.
+   */
+  override get localAddress(): Address | null {
+    const own = super.localAddress
+    return own && (this.#came?.proxied.destination ?? own)
+  }
+
+  /**
+   * The peer's address; `null` while there is none. It stays known after `close`. Of a connection that came through a proxy, which has
+   * told that, the client's; `proxied.proxy` is the proxy's.
+   */
+  override get remoteAddress(): Address | null {
+    return this.#came?.proxied.source ?? super.remoteAddress
   }
 
   /**
@@ -180,6 +209,29 @@ export class TcpSocket extends ConnectionSocket {
       if (chunk.length === 0) return
       yield chunk
     }
+  }
+
+  /** Receives the header of the PROXY protocol; unless it is required there may be none. @internal */
+  async receiveHeader(required: boolean, timeout: number): Promise<void> {
+    const { link } = this
+    const bytes = await link.reading.submit(new ReceiveHeader(link, required), { timeout }, this)
+    if (bytes === null) return
+    const header = parseHeader(bytes)
+    if (typeof header === 'string') throw headerError(header)
+    // It is not given out, and so does not count.
+    link.reading.bytes -= bytes.length
+    this.comeBy(bytes, header)
+  }
+
+  /** Has come with this header. @internal */
+  comeBy(bytes: Uint8Array, header: ProxyHeader): void {
+    // Of a view the whole memory would be kept, and cloned.
+    this.#came = { header: new Uint8Array(bytes), proxied: { ...header, proxy: super.remoteAddress, local: super.localAddress } }
+  }
+
+  /** @internal */
+  override detach(): SocketHandle<'tcp'> {
+    return { ...super.detach(), header: this.#came?.header ?? null }
   }
 
   /** @internal */
