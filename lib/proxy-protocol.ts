@@ -13,11 +13,14 @@ import { checkChecksum, putChecksum, tlvBytes, tlvsIn, type OutgoingProxyTlv, ty
 export interface Proxied {
   /** Of the protocol. */
   readonly version: 1 | 2
-  /** `'LOCAL'`: the proxy connected for itself, as it does to see whether the server is well; it tells of no client. */
+  /**
+   * `'LOCAL'`: it tells of no client. The proxy connected for itself, as it does to see whether the server is well; or knows of no address
+   * to tell, as HAProxy says it of clients that came to it by a unix path.
+   */
   readonly command: 'PROXY' | 'LOCAL'
   /** By what the client is connected to the proxy: TCP or a unix stream, or datagrams; `undefined`: unknown. */
   readonly transport: 'stream' | 'dgram' | undefined
-  /** The client; `null` where the header does not tell: it is `'LOCAL'`, or says that the client is unknown. */
+  /** The client; `null` where the header does not tell: then `socket.remoteAddress` is the proxy. */
   readonly source: Address | null
   /** Where the client connected to. */
   readonly destination: Address | null
@@ -34,14 +37,15 @@ export type ProxyHeader = Omit<Proxied, 'proxy' | 'local'>
 
 /** What a header is to say. */
 export interface ProxyHeaderOptions {
-  /** The client: the `remoteAddress` of its connection. `null`, or left out: unknown. */
+  /**
+   * The client: the `remoteAddress` of its connection. `null`, or left out: unknown, or there is none, and the connection is made for its
+   * own sake. Version 2 then says LOCAL, which every receiver takes; version 1 says UNKNOWN.
+   */
   source?: Address | AddressFields | null | undefined
   /** Where the client connected to: the `localAddress` of its connection. */
   destination?: Address | AddressFields | null | undefined
   /** 2 by default; 1 is a line of text, for receivers that know only that. */
   version?: 1 | 2 | undefined
-  /** `'PROXY'` by default. `'LOCAL'`: the connection is made for its own sake, and nothing else is told; version 2. */
-  command?: 'PROXY' | 'LOCAL' | undefined
   /** By what the client is connected: `'stream'` by default. */
   transport?: 'stream' | 'dgram' | undefined
   /** What else to tell; version 2. The `proxied.tlvs` of a connection are passed on as they are, its checksum made anew. */
@@ -57,6 +61,9 @@ const LONGEST_BLOCK = 0xffff
 
 const TEXT = Buffer.from('PROXY ')
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n')
+/** The version, and the command. */
+const LOCAL = 0x20
+const PROXY = 0x21
 /** What a block has before its addresses. */
 const HEAD = 16
 /** The shortest line: `PROXY UNKNOWN` and its end. */
@@ -103,24 +110,22 @@ export function parseHeader(bytes: Buffer): ProxyHeader | string {
  * ```ts
  * await upstream.send(proxyHeader({ source: client.remoteAddress, destination: client.localAddress }))
  * ```
- * Addresses of both families are told as IPv6, and IPv4 addresses in IPv6 form (of a socket of both families) as IPv4. Keep it below
- * 536 bytes, which pass at once everywhere; `serve` takes 16,384. Version 1 knows only TCP: of unix addresses it says that the client is unknown.
+ * IPv4 addresses in IPv6 form, of a socket of both families, are told as IPv4; one of each family as IPv6. Unix addresses are unknown to
+ * version 1, and refused by HAProxy and Envoy in version 2: leave them out for those. Keep it below 536 bytes, which every network passes
+ * on at once; `serve` takes 16,384.
  *
- * Errors, thrown: `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (an address and a path; what the version or `'LOCAL'` cannot tell),
- * `ERR_OUT_OF_RANGE` (longer than 65,551 bytes). See proxy-protocol.txt of HAProxy.
+ * Errors, thrown: `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (an address and a path; what version 1 cannot tell), `ERR_OUT_OF_RANGE`
+ * (longer than 65,551 bytes). See proxy-protocol.txt of HAProxy.
  */
 export function proxyHeader(options: ProxyHeaderOptions): Buffer {
   if (typeof options !== 'object' || options === null) throw typeError('options', 'an object', options)
-  const { version = 2, command = 'PROXY', transport = 'stream', tlvs, checksum = false } = options
+  const { version = 2, transport = 'stream', tlvs, checksum = false } = options
   if (version !== 1 && version !== 2) throw valueError('options.version', 'must be 1 or 2', version)
-  if (command !== 'PROXY' && command !== 'LOCAL') throw valueError('options.command', "must be 'PROXY' or 'LOCAL'", command)
   if (transport !== 'stream' && transport !== 'dgram') throw valueError('options.transport', "must be 'stream' or 'dgram'", transport)
   if (typeof checksum !== 'boolean') throw typeError('options.checksum', 'a boolean', checksum)
   const ends = endsOf(options)
   const list = tlvBytes(tlvs, checksum)
-  if (command === 'LOCAL' && (ends !== null || list.length > 0)) throw valueError('options', "must have neither addresses nor TLVs, which nobody heeds, with 'LOCAL'", options)
-  if (version === 2) return block(command, ends, transport, list)
-  if (command === 'LOCAL') throw valueError('options.command', "must be 'PROXY' in version 1", command)
+  if (version === 2) return block(ends, transport, list)
   if (transport === 'dgram') throw valueError('options.transport', "must be 'stream' in version 1", transport)
   if (list.length > 0) throw valueError('options.tlvs', 'must be left out in version 1, and the checksum, too', tlvs)
   return line(ends)
@@ -141,11 +146,13 @@ function missingOfLine(bytes: Buffer): number | string {
   if (text.length < word.length) return SHORTEST_LINE - bytes.length
   const rest = text.slice(word.length)
   const end = rest.search(/[\r\n]/)
-  // Nothing may end it but both, and nothing is read beyond them.
-  if (end >= 0 && !'\r\n'.startsWith(rest.slice(end))) return 'its line ends otherwise than by CR LF'
-  const more = end < 0 ? (family === undefined ? unknownMissing(rest) : wordsMissing(rest, family)) : rest.length - end === 2 ? 0 : 1
-  if (typeof more === 'number' && bytes.length + more > LONGEST_LINE) return `its line is longer than ${LONGEST_LINE} bytes`
-  return more
+  const said = end < 0 ? rest : rest.slice(0, end)
+  const more = family === undefined ? unknownMissing(said) : wordsMissing(said, family)
+  if (typeof more === 'string') return more
+  // Nothing may end it but both, and nothing may follow them.
+  if (end >= 0 && (more > 2 || !'\r\n'.startsWith(rest.slice(end)))) return 'its line ends early, or otherwise than by CR LF'
+  const missed = end < 0 ? more : 2 - (rest.length - end)
+  return bytes.length + missed > LONGEST_LINE ? `its line is longer than ${LONGEST_LINE} bytes` : missed
 }
 
 /** Of whom nothing is known anything may be said, after a space. */
@@ -169,10 +176,8 @@ const NUMBER = /^(?:0|[1-9]\d{0,4})$/
 function parseLine(bytes: Buffer): ProxyHeader | string {
   const text = bytes.toString('latin1', TEXT.length, bytes.length - 2)
   const header = { version: 1, command: 'PROXY', tlvs: [] } as const
-  if (/^UNKNOWN(?: |$)/.test(text)) return { ...header, transport: undefined, source: null, destination: null }
-  const [kind, source = '', destination = '', sourcePort = '', destinationPort = '', ...more] = text.split(' ')
-  if (more.length > 0) return 'it has too many words'
-  if (kind !== 'TCP4' && kind !== 'TCP6') return 'it is of no known protocol'
+  if (text.startsWith('UNKNOWN')) return { ...header, transport: undefined, source: null, destination: null }
+  const [kind, source = '', destination = '', sourcePort = '', destinationPort = ''] = text.split(' ')
   const family = kind === 'TCP4' ? 'inet' : 'inet6'
   const from = endOf(family, source, sourcePort)
   const to = endOf(family, destination, destinationPort)
@@ -196,15 +201,15 @@ function line(ends: Ends): Buffer {
 
 function missingOfBlock(bytes: Buffer): number | string {
   const { length } = bytes
-  const [command = 0, kind = 0] = bytes.subarray(SIGNATURE.length)
-  if (length > 12 && command >> 4 !== 2) return 'it is of another version'
-  if (length > 12 && (command & 15) > 1) return 'its command is none'
-  if (length > 13 && (kind >> 4 >= FAMILIES.length || (kind & 15) >= TRANSPORTS.length)) return 'it is of no known family and transport'
+  const [command = LOCAL, kind = 0] = bytes.subarray(SIGNATURE.length)
+  if (command !== LOCAL && command !== PROXY) return 'it is of another version, or its command is none'
+  // Of LOCAL nothing else is heeded.
+  const counts = command === PROXY
+  if (counts && (kind >> 4 >= FAMILIES.length || (kind & 15) >= TRANSPORTS.length)) return 'it is of no known family and transport'
   if (length < HEAD) return HEAD - length
   const block = bytes.readUInt16BE(HEAD - 2)
   if (HEAD + block > LONGEST_HEADER) return `it is longer than ${LONGEST_HEADER} bytes`
-  // Whose connection it is itself says nothing that counts.
-  if ((command & 15) === 1 && block < addressLength(kind)) return 'it is shorter than its addresses'
+  if (counts && block < addressLength(kind)) return 'it is shorter than its addresses'
   return length > HEAD + block ? 'more follows it' : HEAD + block - length
 }
 
@@ -215,18 +220,19 @@ function addressLength(kind: number): number {
 }
 
 function parseBlock(bytes: Buffer): ProxyHeader | string {
-  const header = { version: 2, transport: undefined, source: null, destination: null } as const
-  if ((bytes.readUInt8(12) & 15) === 0) return { ...header, command: 'LOCAL', tlvs: [] }
-  const kind = bytes.readUInt8(13)
-  const start = HEAD + addressLength(kind)
+  const command = bytes[SIGNATURE.length] === LOCAL ? 'LOCAL' : 'PROXY'
+  const kind = bytes.readUInt8(SIGNATURE.length + 1)
+  const start = HEAD + (command === 'LOCAL' ? 0 : addressLength(kind))
+  const nobody = { version: 2, command, transport: undefined, source: null, destination: null } as const
   const tlvs = tlvsIn(bytes.subarray(start))
-  // What follows is a list unless it is addresses of which nobody knows what they are; those are to be ignored.
-  if (start === HEAD && (kind !== 0 || typeof tlvs === 'string')) return { ...header, command: 'PROXY', tlvs: [] }
-  const flaw = typeof tlvs === 'string' ? tlvs : checkChecksum(bytes, start)
-  if (typeof tlvs === 'string' || flaw !== undefined) return flaw as string
-  if (start === HEAD) return { ...header, command: 'PROXY', tlvs }
+  // Where no addresses count, some may be all the same, of which nobody knows what they are.
+  if (start === HEAD && (kind !== 0 || typeof tlvs === 'string')) return { ...nobody, tlvs: [] }
+  if (typeof tlvs === 'string') return tlvs
+  const flaw = checkChecksum(bytes, start)
+  if (flaw !== undefined) return flaw
+  if (start === HEAD) return { ...nobody, tlvs }
   const [source, destination] = addressesIn(bytes.subarray(HEAD, start), FAMILIES[kind >> 4])
-  return { version: 2, command: 'PROXY', transport: TRANSPORTS[kind & 15], source, destination, tlvs }
+  return { version: 2, command, transport: TRANSPORTS[kind & 15], source, destination, tlvs }
 }
 
 function addressesIn(bytes: Buffer, family: typeof FAMILIES[number]): [Address | null, Address | null] {
@@ -255,12 +261,12 @@ function pathIn(bytes: Buffer): Address | null {
   return addressFrom(wire)
 }
 
-function block(command: 'PROXY' | 'LOCAL', ends: Ends, transport: 'stream' | 'dgram', list: Buffer): Buffer {
+function block(ends: Ends, transport: 'stream' | 'dgram', list: Buffer): Buffer {
   const addresses = ends === null ? Buffer.alloc(0) : addressBytes(...ends)
   const length = addresses.length + list.length
   if (length > LONGEST_BLOCK) throw rangeError('options.tlvs', `such that they and the addresses have at most ${LONGEST_BLOCK} bytes`, length)
   const head = Buffer.alloc(4)
-  head[0] = command === 'PROXY' ? 0x21 : 0x20
+  head[0] = ends === null ? LOCAL : PROXY
   head[1] = ends === null ? 0 : (FAMILIES.indexOf(ends[0].family) << 4) | TRANSPORTS.indexOf(transport)
   head.writeUInt16BE(length, 2)
   const header = Buffer.concat([SIGNATURE, head, addresses, list])
