@@ -6,7 +6,8 @@ import { BlockList } from 'node:net'
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import {
-  Address, attach, fromFd, proxyHeader, serve, tcp, type Handler, type ProxyHeaderOptions, type ProxyTlv, type Server, type ServeOptions, type SocketError, type TcpSocket
+  Address, attach, fromFd, proxyHeader, serve, tcp, type Handler, type ProxyHeaderOptions, type ProxyTlv, type Server, type ServeOptions, type SocketError, type SocketHandle,
+  type TcpSocket
 } from 'socket2'
 import { ask, gone, serving, until, visit } from './_serve.js'
 import { child, closing, freshPath, lacks, rounds, unless } from './_util.js'
@@ -487,6 +488,33 @@ test('a thousand who say nothing hold up nobody, and are gone when their time is
   await until(() => server.connections === 1)
   t.is(await ask(client, 'y'), 'y')
   t.is(sockets.length, 1)
+})
+
+test('one that somebody closes or takes away before its header has come concerns no other, and loses nothing', async t => {
+  const { server, sockets } = await keeping(t)
+  const errors = telling(t, server)
+  const acts: ((socket: TcpSocket) => void)[] = []
+  const handles: SocketHandle<'tcp'>[] = []
+  const accepted = (message: unknown): void => {
+    const { socket } = message as { socket: TcpSocket }
+    if (socket.localAddress?.port === server.address.port) acts.shift()?.(socket)
+  }
+  subscribe('socket2:accept', accepted)
+  t.teardown(() => unsubscribe('socket2:accept', accepted))
+  acts.push(socket => socket.close())
+  t.is(await gone(await saying(t, server, HEADER)), '')
+  acts.push(socket => setImmediate(() => socket.close()))
+  t.is(await gone(await saying(t, server, 'PROXY TCP4')), '')
+  // Once it has received the beginning.
+  acts.push(socket => setTimeout(() => handles.push(socket.detach()), 50))
+  const client = await saying(t, server, 'PROXY TCP4')
+  await until(() => handles.length > 0)
+  await client.send(' and more')
+  const socket = closing(t, await attach(handles[0]!))
+  t.is(String(await socket.recvExact('PROXY TCP4 and more'.length)), 'PROXY TCP4 and more')
+  t.deepEqual([socket.proxied, sockets, errors], [null, [], []])
+  await until(() => server.connections === 0)
+  t.is(await ask(await saying(t, server, HEADER), 'x'), 'x')
 })
 
 // Limits

@@ -18,12 +18,14 @@ export interface ProxyOptions {
    * client is `socket.remoteAddress`, where that connected to `socket.localAddress`, and all that the header tells `socket.proxied`. The
    * handler hears of a connection when its header has come; what follows the header is there to be received.
    *
-   * One whose header is wrong, longer than 16,384 bytes, or not there within `proxyHeaderTimeout` is closed, and told on the channel
-   * `socket2:error` alone; who ends without a word is not even told there.
+   * One whose header is wrong (`ERR_SOCKET_PROXY_HEADER`), longer than 16,384 bytes, or not there within `proxyHeaderTimeout` is closed,
+   * and told on the channel `socket2:error` alone; who leaves without a word is not even told there.
    *
    * `'optional'` also serves those that begin otherwise, as they are, with `socket.proxied` being `null`. The protocol warns of that:
    * whoever can connect can claim any address, so name `trustedProxies`. And who waits for the server to speak first is served only after
    * `proxyHeaderTimeout`: until then a header may come. Over a unix path descriptors that come with the first bytes are lost.
+   *
+   * See proxy-protocol.txt of HAProxy.
    */
   proxyProtocol?: 'required' | 'optional' | undefined
   /** How long a header may take to come, in milliseconds, from when the connection is accepted; 3,000 by default. `Infinity`: for ever. */
