@@ -6,7 +6,7 @@
  */
 import { AsyncResource } from 'node:async_hooks'
 import { addAbortSignal, Duplex } from 'node:stream'
-import { clearTimeout, setTimeout } from 'node:timers'
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import type { Address } from './address.js'
 import { closedError, SocketError, systemError, typeError } from './errors.js'
 import { checked, checkTimeout, LONGEST_TIMER } from './guard.js'
@@ -281,8 +281,8 @@ export class SocketDuplex extends Duplex {
     callback(error)
     this.#early?.fail(closedError('write'))
     this.#early = undefined
-    // After 'error', which the callback has arranged.
-    process.nextTick(() => this.emit('close', Boolean(error)))
+    // After 'error' and the callbacks of writes, as `net` has it.
+    setImmediate(() => this.emit('close', Boolean(error)))
   }
 
   /** The socket is connected, or is not going to be. */
