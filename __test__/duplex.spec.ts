@@ -12,6 +12,7 @@ interface Play {
 
 const plays: Record<string, Play> = {
   'the peer ends, and the stream ends by itself': {
+    told: 'data last, end, finish, close false',
     async play(on) {
       reads(on)
       await on.peer.send('last')
@@ -20,12 +21,14 @@ const plays: Record<string, Play> = {
     }
   },
   'the peer ends, nobody reads, and the stream closes': {
+    told: 'end, finish, close false',
     async play({ peer, closed }) {
       peer.shutdown('write')
       await closed
     }
   },
   'the peer ends, and a half-open stream goes on until it is ended': {
+    told: 'end, written, finish, close false, writeOnly, more, rest',
     options: { allowHalfOpen: true },
     async play(on) {
       reads(on)
@@ -40,6 +43,7 @@ const plays: Record<string, Play> = {
     }
   },
   'the stream ends first, and closes when the peer ends': {
+    told: 'ended, finish, data answer, end, close false, peer bye, readOnly, closed',
     async play(on) {
       reads(on)
       on.stream.end('bye', says(on.heard, 'ended'))
@@ -51,6 +55,7 @@ const plays: Record<string, Play> = {
     }
   },
   'the stream is destroyed': {
+    told: 'close false, at once true closed true, peer 0',
     async play(on) {
       reads(on)
       on.stream.destroy()
@@ -60,6 +65,7 @@ const plays: Record<string, Play> = {
     }
   },
   'the stream is destroyed with an error': {
+    told: 'error ENOUGH, close true',
     async play(on) {
       on.stream.destroy(Object.assign(new Error('enough'), { code: 'ENOUGH' }))
       on.stream.destroy(new Error('again'))
@@ -67,6 +73,7 @@ const plays: Record<string, Play> = {
     }
   },
   'the stream is destroyed in the middle of its data': {
+    told: 'data data, close false',
     async play(on) {
       reads(on)
       on.stream.once('data', () => on.stream.destroy())
@@ -75,6 +82,7 @@ const plays: Record<string, Play> = {
     }
   },
   'the stream is destroyed when it ends': {
+    told: 'end, close false',
     async play(on) {
       reads(on)
       on.stream.once('end', () => on.stream.destroy())
@@ -83,6 +91,7 @@ const plays: Record<string, Play> = {
     }
   },
   'the stream is destroyed with an error in the middle of its data': {
+    told: 'data data, error ENOUGH, close true',
     async play(on) {
       reads(on)
       on.stream.once('data', () => on.stream.destroy(Object.assign(new Error('enough'), { code: 'ENOUGH' })))
@@ -91,6 +100,7 @@ const plays: Record<string, Play> = {
     }
   },
   'the peer resets while the stream is read': {
+    told: 'error ECONNRESET, close true',
     async play(on) {
       reads(on)
       on.peer.reset()
@@ -98,12 +108,14 @@ const plays: Record<string, Play> = {
     }
   },
   'the peer resets while nobody reads': {
+    told: 'error ECONNRESET, close true',
     async play({ peer, closed }) {
       peer.reset()
       await closed
     }
   },
   'the peer resets while a write waits': {
+    told: 'error ECONNRESET, close true',
     async play(on) {
       on.stream.write(Buffer.alloc(32 << 20))
       await on.peer.recvExact(1)
@@ -112,6 +124,7 @@ const plays: Record<string, Play> = {
     }
   },
   'the stream resets': {
+    told: 'close false, peer ECONNRESET',
     async play(on) {
       reads(on)
       await on.peer.send('unread')
@@ -121,6 +134,7 @@ const plays: Record<string, Play> = {
     }
   },
   'what is written after the end is an error': {
+    told: 'written failed ERR_STREAM_WRITE_AFTER_END, error ERR_STREAM_WRITE_AFTER_END, close true',
     async play(on) {
       on.stream.end('bye')
       on.stream.write('more', says(on.heard, 'written'))
@@ -128,16 +142,17 @@ const plays: Record<string, Play> = {
     }
   },
   'what is written after the peer has ended is EPIPE': {
+    told: 'end, finish, written failed EPIPE, close false, taken false',
     async play(on) {
       reads(on)
       on.peer.shutdown('write')
-      await once(on.stream, 'end')
-      await turn()
+      await once(on.stream, 'finish')
       on.seen.push(`taken ${on.stream.write('more', says(on.heard, 'written'))}`)
       await on.closed
     }
   },
   'what is written after it was destroyed is an error': {
+    told: 'written failed ERR_STREAM_DESTROYED, close false',
     async play(on) {
       on.stream.destroy()
       on.stream.write('more', says(on.heard, 'written'))
@@ -145,6 +160,7 @@ const plays: Record<string, Play> = {
     }
   },
   'what is written in the listener of the end arrives': {
+    told: 'end, written, finish, close false, peer and out',
     async play(on) {
       reads(on)
       on.stream.once('end', () => on.stream.write('and out', says(on.heard, 'written')))
@@ -154,6 +170,7 @@ const plays: Record<string, Play> = {
     }
   },
   'writes call back in their order, before it is finished': {
+    told: 'first, second, nothing, end, finish, end, close false, peer one two three',
     async play(on) {
       on.stream.write('one ', says(on.heard, 'first'))
       on.stream.write(Buffer.from('two '), says(on.heard, 'second'))
@@ -165,6 +182,7 @@ const plays: Record<string, Play> = {
     }
   },
   'corked writes go out together, of every encoding': {
+    told: 'first, second, finish, end, close false, written 34, 6772c3bcc39f65206772f6df6520686578206279746573206173636969203dd800de, written 34',
     async play(on) {
       on.stream.cork()
       on.stream.write('grüße ', says(on.heard, 'first'))
@@ -184,6 +202,7 @@ const plays: Record<string, Play> = {
     }
   },
   'single writes of every encoding': {
+    told: 'finish, end, close false, 6772c3bcc39f656772f6df65617363696968657820203dd800deefbfbd',
     async play(on) {
       for (const [text, encoding] of [['grüße', 'utf8'], ['größe', 'latin1'], ['ascii', 'ascii'], ['686578', 'hex'], ['IA==', 'base64'], ['IA', 'base64url'], ['😀', 'ucs2'], ['\ud800', 'utf-8']] as const) {
         await new Promise(resolve => on.stream.write(text, encoding, resolve))
@@ -195,6 +214,7 @@ const plays: Record<string, Play> = {
     }
   },
   'pause holds the data back, and resume lets it go on': {
+    told: 'data one two, end, finish, close false, paused true',
     async play(on) {
       reads(on)
       await on.peer.send('one ')
@@ -210,6 +230,7 @@ const plays: Record<string, Play> = {
     }
   },
   'text comes in whole characters': {
+    told: 'data grüße 😀, end, finish, close false',
     async play(on) {
       on.stream.setEncoding('utf8')
       reads(on)
@@ -224,6 +245,7 @@ const plays: Record<string, Play> = {
     }
   },
   'what is put back comes first': {
+    told: 'data HEAD body, end, finish, close false, head',
     async play(on) {
       await on.peer.send('head body')
       await once(on.stream, 'readable')
@@ -235,6 +257,7 @@ const plays: Record<string, Play> = {
     }
   },
   'readable tells, and read gives': {
+    told: 'end, finish, close false, ab, cdef, null, null',
     async play(on) {
       await on.peer.send('abcdef')
       await once(on.stream, 'readable')
@@ -246,6 +269,7 @@ const plays: Record<string, Play> = {
     }
   },
   'destroySoon writes all first': {
+    told: 'finish, close false, peer to the last',
     async play(on) {
       on.stream.write('to the ')
       on.stream.end('last')
@@ -256,6 +280,7 @@ const plays: Record<string, Play> = {
     }
   },
   'an idle time is told, once, and again after something came': {
+    told: 'timeout, listener, data awake, timeout, close false, timeout 0',
     async play(on) {
       reads(on)
       on.stream.setTimeout(20, () => on.heard.push('listener'))
@@ -269,6 +294,7 @@ const plays: Record<string, Play> = {
     }
   },
   'a listener of the idle time is taken off with it': {
+    told: 'timeout, close false, 1, 30',
     async play(on) {
       const listener = (): void => void on.heard.push('listener')
       on.stream.setTimeout(10, listener)
@@ -283,6 +309,7 @@ const plays: Record<string, Play> = {
     }
   },
   'iterating it gives all, and leaving destroys it': {
+    told: 'one, error ABORT_ERR, close true, true',
     async play(on) {
       await on.peer.send('one')
       for await (const chunk of on.stream) {
@@ -294,6 +321,7 @@ const plays: Record<string, Play> = {
     }
   },
   'an abort destroys it': {
+    told: 'error ABORT_ERR, close true',
     async play(on) {
       const { addAbortSignal } = await import('node:stream')
       const controller = new AbortController()
