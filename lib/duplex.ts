@@ -26,6 +26,12 @@ export interface SocketDuplexOptions {
   signal?: AbortSignal | undefined
 }
 
+/** What a Readable holds: chunks, and of a character that is not complete the first bytes. */
+interface Held {
+  readonly buffer?: Iterable<string | Uint8Array | null>
+  readonly decoder?: { readonly lastChar: Uint8Array; readonly lastTotal: number; readonly lastNeed: number } | null
+}
+
 type Callback = (error?: Error | null) => void
 
 /** What came too early to be done. */
@@ -331,11 +337,22 @@ export class SocketDuplex extends Duplex {
       this.destroy(systemError(outcome, 'read'))
       return false
     }
-    if (outcome.length > 0) return this.push(outcome)
+    if (outcome.length > 0) return this.#push(outcome)
     this.push(null)
     // Nobody may ever read from a stream that nothing has come from, and still wait for its end.
     process.nextTick(() => this.read(0))
     return false
+  }
+
+  #push(data: Buffer): boolean {
+    let more: boolean | undefined
+    try {
+      more = this.push(data)
+    } finally {
+      // A listener has thrown, which is between it and its own; the stream goes on.
+      if (more === undefined) process.nextTick(() => this.#receive())
+    }
+    return more
   }
 
   #sent(outcome: Outcome, callback: Callback): void {
@@ -383,12 +400,13 @@ export class SocketDuplex extends Duplex {
 
   /** What was received and not read. It goes on to whom the socket is passed by `detach`. */
   #unread(): Uint8Array | null {
-    const { readableBuffer = [] } = this as { readableBuffer?: Iterable<string | Uint8Array | null> }
+    const { buffer = [], decoder } = (this as { _readableState?: Held })._readableState ?? {}
     const chunks: Uint8Array[] = []
-    for (const chunk of readableBuffer) {
+    for (const chunk of buffer) {
       // A place whose chunk was read is empty until the array is cut.
       if (chunk !== null) chunks.push(typeof chunk === 'string' ? Buffer.from(chunk, this.readableEncoding ?? 'utf8') : chunk)
     }
+    if (decoder) chunks.push(decoder.lastChar.subarray(0, decoder.lastTotal - decoder.lastNeed))
     const { outcome } = this.#intake
     if (typeof outcome === 'object') chunks.push(outcome)
     const all = Buffer.concat(chunks)
