@@ -17,7 +17,7 @@ interface Controller {
 export class WebStreams implements Over {
   #readable: ReadableStream<Uint8Array> | undefined
   #writable: WritableStream<Data> | undefined
-  readonly #controllers: Controller[] = []
+  readonly #controllers = new Set<Controller>()
   /** Resolved with an error when it is not going to be connected; `undefined` when it is already. */
   #connection: Promise<{ error?: unknown }> | undefined
   #decide: (outcome: { error?: unknown }) => void = () => {}
@@ -56,7 +56,7 @@ export class WebStreams implements Over {
   }
 
   async #start(controller: Controller): Promise<void> {
-    this.#controllers.push(controller)
+    this.#controllers.add(controller)
     const outcome = await this.#connection
     if (outcome?.error !== undefined) throw outcome.error
   }
@@ -91,7 +91,11 @@ export class WebStreams implements Over {
       start: controller => {
         // It aborts while a write waits, which the abort of a sink would wait for.
         const { signal } = controller as { signal?: AbortSignal }
-        signal?.addEventListener('abort', () => socket.reset())
+        signal?.addEventListener('abort', () => {
+          // The reason of the abort is what has failed it.
+          this.#controllers.delete(controller)
+          socket.reset()
+        })
         return this.#start(controller)
       },
       async write(data) {
