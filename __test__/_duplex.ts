@@ -16,6 +16,9 @@ export interface Scene {
   closed: Promise<unknown>
 }
 
+/** Whether this is Node: other runtimes have their own ways in node:net and node:tls. */
+export const likeNode = process.versions['bun'] === undefined && process.versions['deno'] === undefined
+
 export const kinds = ['net', 'ours'] as const
 export type Kind = (typeof kinds)[number]
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { addAbortSignal } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
-import { kinds, reads, says, scene, type Scene } from './_duplex.js'
+import { kinds, likeNode, reads, says, scene, type Scene } from './_duplex.js'
 import type { SocketDuplexOptions } from 'socket2'
 
 interface Play {
@@ -129,7 +129,6 @@ const plays: Record<string, Play> = {
   'the stream resets': {
     told: 'close false, peer ECONNRESET',
     async play(on) {
-      reads(on)
       await on.peer.send('unread')
       on.stream.resetAndDestroy()
       await on.closed
@@ -220,8 +219,7 @@ const plays: Record<string, Play> = {
     told: 'data one two, end, finish, close false, paused true',
     async play(on) {
       reads(on)
-      await on.peer.send('one ')
-      await once(on.stream, 'data')
+      await Promise.all([once(on.stream, 'data'), on.peer.send('one ')])
       on.stream.pause()
       await on.peer.send('two')
       await turn()
@@ -333,9 +331,6 @@ const plays: Record<string, Play> = {
     }
   }
 }
-
-// The node:net of other runtimes has ways of its own.
-const likeNode = process.versions['bun'] === undefined && process.versions['deno'] === undefined
 
 for (const [title, { told, options, play }] of Object.entries(plays)) {
   for (const kind of kinds) {

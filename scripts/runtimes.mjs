@@ -65,6 +65,13 @@ const notNode = [
 
 const shortStacks = 'a stack of JavaScriptCore ends where a promise is settled, and does not go on to who awaits it'
 const notBun = [
+  {
+    spec: 'duplex-users', test: 'http: idle and slow clients are timed out',
+    why: 'a server of node:http that is given a connection by its event sets no timeouts in Bun'
+  },
+  ...['https: a server and a client over streams', 'tls: both ends over streams, with a name to choose the certificate by *',
+    'tls: a stream that is not connected yet is connected first', 'tls: a connection becomes secure after some lines in the clear'
+  ].map(test => ({ spec: 'duplex-users', test, why: 'a TLSSocket over any Duplex knows no SNICallback in Bun, and as a server it is closed by the end of its peer before it has answered' })),
   { spec: 'errors', test: 'the stack of an error leads to the line of the call: after *', why: shortStacks },
   { spec: 'reader-order', test: 'the stack of an error leads to the caller, at once and after waiting', why: shortStacks },
   {
@@ -86,6 +93,14 @@ const notBun = [
 ]
 
 const notDeno = [
+  {
+    spec: 'duplex-users', test: 'http: requests on one connection that is kept, *',
+    why: 'an Agent keeps no connection that its createConnection has made in Deno'
+  },
+  {
+    spec: 'duplex-users', test: 'tls: * MiB to a slow reader, whole, *',
+    why: 'the end of a TLSSocket over a Duplex does not always reach the Duplex in Deno'
+  },
   {
     spec: 'connect', test: 'each address of a name is tried in turn, until one accepts; when none does the last error is told*',
     why: 'Deno puts its permissions in front of the arguments of a child that is itself, and so between those of unshare'

@@ -53,6 +53,7 @@ const cases: Record<string, () => Promise<void>> = {
       while (heard.length < before + 5) await turn()
     }
     console.log(heard.toSorted().join())
+    for (const socket of pairs.flat()) socket.close()
   },
 
   async 'forgotten'() {
