@@ -37,6 +37,7 @@ await command(USAGE, OPTIONS, async ({ values: { host, name, ...values }, positi
   const room = new Room()
   const server = await serve({ host, port, maxConnections: most }, async (socket, { signal }) => {
     socket.setOption('keepAlive', true) // a room may be silent for hours, but who has vanished is to be found out
+    socket.setOption('sendBufferSize', LONGEST) // what the system keeps for who does not read shall be little, too
     await room.visit(socket, signal)
   })
   console.log(`the room is at ${bold(String(server.address))}`)

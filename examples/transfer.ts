@@ -2,12 +2,13 @@
 // here, and there: node build/examples/transfer.js get 192.0.2.7:7000/2024/cat.jpg
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { constants, open, realpath, rename, stat } from 'node:fs/promises'
+import { realpath, rename, stat } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { serve, SocketError } from 'socket2'
 import { bold, command, duration, ending, Misuse, number, seconds, size, why } from './parts/command.js'
 import { Broken, give, take } from './parts/parcel.js'
+import { Part } from './parts/part.js'
 import { connect, place, type Place } from './parts/place.js'
 import { Progress } from './parts/progress.js'
 
@@ -62,28 +63,26 @@ async function serveFolder(folder: string, options: { host: string; port: number
   await server.close({ grace: 1000 })
 }
 
-/** Fetches a file, from as many connections as it takes, as long as each few of them get any further. */
+/** Fetches a file, by as many connections as it takes, as long as some of them get any further. */
 async function get(where: Place, name: string, out: string, { timeout, tries }: { timeout: number; tries: number }): Promise<number> {
   const [signal, progress, began] = [ending(), new Progress(), performance.now()]
-  const part = `${out}.part`
-  const file = await open(part, constants.O_RDWR | constants.O_CREAT)
+  const path = `${out}.part`
+  const part = await Part.open(path)
   try {
     let sum: string | undefined
-    for (let vain = 0; sum === undefined;) {
-      let [first, last] = [-1, -1]
-      const since = performance.now()
+    for (let vain = 0, best = part.length; sum === undefined;) {
+      const [first, since] = [part.length, performance.now()]
       try {
         using socket = await connect(where, { timeout, signal })
-        sum = await take(socket, name, file, { timeout, signal }, (at, whole) => {
-          if (first < 0) first = at
-          last = at
-          const rate = (at - first) / (performance.now() - since) * 1000
-          const rest = rate > 0 ? `, ${duration((whole - at) / rate * 1000)} left` : ''
-          progress.show(at / whole, () => `${size(at)} of ${size(whole)}, ${size(Math.round(rate))}/s${rest}`)
-        })
+        sum = await take(socket, name, part, { timeout, signal }, (whole) => progress.show(part.length / whole, () => {
+          const rate = Math.max(part.length - first, 0) / (performance.now() - since) * 1000
+          const rest = rate > 0 ? `, ${duration((whole - part.length) / rate * 1000)} left` : ''
+          return `${size(part.length)} of ${size(whole)}, ${size(Math.round(rate))}/s${rest}`
+        }))
       } catch (error) {
         if (signal.aborted || !(error instanceof Broken || (error instanceof SocketError && error.code !== 'ENOTFOUND'))) throw error
-        vain = last > first ? 0 : vain + 1
+        vain = part.length > best ? 0 : vain + 1
+        best = Math.max(best, part.length)
         if (vain >= tries) throw error
         // Not all who were cut off at the same time shall come back at the same time.
         const wait = Math.min(FIRST_PAUSE * 2 ** vain, LAST_PAUSE) * (0.75 + Math.random() / 2)
@@ -91,18 +90,17 @@ async function get(where: Place, name: string, out: string, { timeout, tries }: 
         await pause(wait, undefined, { signal })
       }
     }
-    const { size: bytes } = await file.stat()
-    await file.sync()
-    await rename(part, out)
+    await part.file.sync()
+    await rename(path, out)
     const took = performance.now() - began
-    progress.say(`${bold(out)}: ${size(bytes)} in ${duration(took)}, ${size(Math.round(bytes / took * 1000))}/s, SHA-256 ${sum}`)
+    progress.say(`${bold(out)}: ${size(part.length)} in ${duration(took)}, ${size(Math.round(part.length / took * 1000))}/s, SHA-256 ${sum}`)
     return 0
   } catch (error) {
     progress.clear()
     if (!signal.aborted) throw error
-    console.log(`stopped; what has come is in ${part}, and goes on when it is asked for again`)
+    console.log(`stopped; what has come is in ${path}, and goes on when it is asked for again`)
     return 1
   } finally {
-    await file.close()
+    await part.file.close()
   }
 }

@@ -1,4 +1,5 @@
 /** The connections of a server that one thread has, each with its handler. */
+import { setMaxListeners } from 'node:events'
 import { clearInterval, setInterval } from 'node:timers'
 import { SocketError, typeError } from './errors.js'
 import { LONGEST_TIMER } from './guard.js'
@@ -55,7 +56,10 @@ export class Attending implements Attendance {
   #sweeper: NodeJS.Timeout | undefined
 
   /** Without a handler the connections are someone else's to use and close. */
-  constructor(private readonly handler: Handler | undefined, private readonly idleTimeout: number, private readonly report: Report) {}
+  constructor(private readonly handler: Handler | undefined, private readonly idleTimeout: number, private readonly report: Report) {
+    // Each of many handlers may listen to it, which Node would take for a leak.
+    setMaxListeners(0, this.#closing.signal)
+  }
 
   take(socket: TcpSocket, leave: () => void): void {
     const activity = { socket: new WeakRef(socket), bytes: -1, looks: 0 }
