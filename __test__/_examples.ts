@@ -36,6 +36,8 @@ export function talk(t: ExecutionContext, name: string, args: readonly string[] 
     child,
     line,
     complaints: () => complaints,
+    /** Asks it for something by a signal. Not by `child.kill`, after which Deno takes a child for gone. */
+    signal: (name: NodeJS.Signals) => process.kill(child.pid!, name),
     /** The next line that is like this; those before it are passed over. */
     async lineLike(pattern: RegExp): Promise<string> {
       const passed: string[] = []

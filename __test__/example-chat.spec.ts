@@ -83,7 +83,7 @@ test('who does not read is dropped, and holds up nobody', async t => {
 unless(lacks.posix)('the room closes on an interrupt, with a word to all', async t => {
   const { at, process } = await room(t)
   const anna = await enter(t, at)
-  process.child.kill('SIGINT')
+  process.signal('SIGINT')
   await anna.hears(/^-- the room closes$/)
   t.is(await anna.line(), null)
   t.regex(await process.rest(), /^-- guest1 joined\n-- guest1 was there till the end$/)

@@ -39,12 +39,12 @@ unless(lacks.linux)('a port that does not answer is filtered on Linux, where a b
   t.regex(stdout, /\n0 open, 0 closed, 1 filtered; /)
 })
 
-unless(lacks.posix)('scan asks fewer ports at a time when it may open no more files, and still all of them', async t => {
-  const server = await listener(t)
-  const { port } = addressOf(server)
-  const first = Math.min(port, 65000) - 300
+unless(lacks.linux)('scan asks fewer ports at a time on Linux when it may open no more files, and still all of them', async t => {
+  // An address of its own, for at the usual one other tests listen, who do not expect visitors.
+  const server = await closing(t, tcp()).listen('127.9.8.7')
+  const { address, port } = addressOf(server)
   const script = fileURLToPath(new URL('../examples/scan.js', import.meta.url))
-  const command = `ulimit -n 48 && exec "${process.execPath}" "${script}" 127.0.0.1 ${first}-${first + 400}`
+  const command = `ulimit -n 48 && exec "${process.execPath}" "${script}" ${address} ${port - 200}-${port},1-200`
   const { status, stdout, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8' })
   t.deepEqual([status, stderr], [0, ''])
   t.true(stdout.includes(`${port}/tcp  open`), stdout)

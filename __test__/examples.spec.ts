@@ -28,7 +28,7 @@ test('the echo server sends back what it gets, and ends on an interrupt', async 
   t.regex(String(await server.line()), /^\S+ left after [\d.]+ m?s, sent 12 bytes$/)
 
   const exit = once(server.child, 'exit')
-  server.child.kill('SIGINT')
+  server.signal('SIGINT')
   if (!lacks.posix) t.is(await server.rest(), 'served 1 connections, 12 bytes')
   // Where there are no signals, that one ends the process by force.
   t.deepEqual(await exit, lacks.posix ? [null, 'SIGINT'] : [0, null])
@@ -45,7 +45,7 @@ unless(lacks.posix)('the echo server closes in the end who does not end within t
   const server = talk(t, 'echo', ['--grace', '0.2'])
   const client = await closing(t, tcp()).connect(addressIn(await server.lineLike(/^listening on /)))
   await server.lineLike(/ came$/)
-  server.child.kill('SIGTERM')
+  server.signal('SIGTERM')
   t.is((await client.recvAll()).length, 0)
   t.regex(await server.rest(), /^closing; connections that are there have 200 ms to end: 1\n\S+ was closed, its time being over after .*\nserved 1 connections, 0 bytes$/)
 })
@@ -54,7 +54,7 @@ unless(lacks.posix)('the echo server serves who is there while it closes, and en
   const server = talk(t, 'echo', ['--grace', '60'])
   const client = await closing(t, tcp()).connect(addressIn(await server.lineLike(/^listening on /)))
   await server.lineLike(/ came$/)
-  server.child.kill('SIGINT')
+  server.signal('SIGINT')
   await server.lineLike(/^closing; /)
   await client.send('still here')
   t.is(String(await client.recvExact(10)), 'still here')
@@ -131,7 +131,7 @@ unless(lacksPing('inet'))('ping tells its statistics when it is interrupted', as
   const exit = once(child, 'exit')
   const text: string[] = []
   for await (const line of createInterface(child.stdout)) {
-    if (/icmp_seq=3/.test(line)) child.kill('SIGINT')
+    if (/icmp_seq=3\b/.test(line)) process.kill(child.pid!, 'SIGINT')
     text.push(line)
   }
   t.regex(text.join('\n'), /^PING 127\.0\.0\.1 \(127\.0\.0\.1\) 56\(84\) bytes of data\.\n64 bytes from 127\.0\.0\.1: icmp_seq=1 ttl=\d+ time=\S+ ms\n/)
