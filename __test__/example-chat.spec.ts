@@ -113,9 +113,8 @@ test('a room that sends what could do something to the terminal of who joins doe
 })
 
 test('no room is said with what helps', async t => {
-  const gone = await listener(t)
-  const at = String(gone.localAddress)
-  gone.close()
+  const absent = await closing(t, tcp()).bind('127.0.0.1')
+  const at = String(absent.localAddress)
   const { status, stderr } = await ended(t, 'chat', 'join', at)
   t.is(status, 1)
   t.is(stderr, `chat: connect ECONNREFUSED ${at} (nobody listens there: is it running, and is this its port?)\n`)

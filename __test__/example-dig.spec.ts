@@ -2,7 +2,10 @@
 import test, { type ExecutionContext } from 'ava'
 import { tcp, udp, type TcpSocket, type UdpSocket } from 'socket2'
 import { ended } from './_examples.js'
-import { addressOf, closing } from './_util.js'
+import { addressOf, closing, unless, wine } from './_util.js'
+
+/** Each takes a process, and under Wine a while. */
+const alike = wine > 0 && 'what is answered is understood alike everywhere'
 
 const TYPES = { A: 1, NS: 2, CNAME: 5, SOA: 6, PTR: 12, MX: 15, TXT: 16, AAAA: 28, SRV: 33 }
 type Type = keyof typeof TYPES
@@ -43,7 +46,7 @@ const answers: Record<string, [type: Type, records: () => Buffer[], shown: strin
   'dots.example.org': ['CNAME', () => [record('CNAME', Buffer.from('\x05a.b\x1b(\x00', 'latin1'))], ['a\\.b\\027\\(.']]
 }
 for (const [host, [type, records, shown]] of Object.entries(answers)) {
-  test(`dig shows what is answered of ${host} for ${type}`, async t => {
+  unless(alike)(`dig shows what is answered of ${host} for ${type}`, async t => {
     const server = await dns(t, query => [answer(query, records())])
     const { status, stdout, stderr } = await ended(t, 'dig', ...server.at, '+short', host, type.toLowerCase())
     t.deepEqual([status, stderr, stdout], [0, '', shown.map(line => `${line}\n`).join('')])
@@ -135,7 +138,7 @@ const nonsense: Record<string, (query: Buffer) => Buffer> = {
   'a name that goes on behind its record': query => answer(query, [record('CNAME', name('a.b').subarray(0, -1)), record('A', Buffer.of(1, 2, 3, 4))])
 }
 for (const [what, make] of Object.entries(nonsense)) {
-  test(`dig takes for no answer one with ${what}`, async t => {
+  unless(alike)(`dig takes for no answer one with ${what}`, async t => {
     const server = await dns(t, query => [make(query)])
     const { status, stdout, stderr } = await ended(t, 'dig', ...server.at, '--tries', '1', 'x.example.org')
     t.deepEqual([status, stdout], [1, ''])
@@ -144,9 +147,8 @@ for (const [what, make] of Object.entries(nonsense)) {
 }
 
 test('dig goes on to the next server when one is not there', async t => {
-  const gone = await dns(t, () => [])
-  gone.close()
-  const { status, stderr } = await ended(t, 'dig', ...gone.at, '+tcp', '--tries', '1', '@127.0.0.2', 'x.example.org')
+  const absent = await closing(t, tcp()).bind('127.0.0.1')
+  const { status, stderr } = await ended(t, 'dig', '@127.0.0.1', '@127.0.0.2', '-p', String(addressOf(absent).port), '+tcp', '--tries', '1', 'x.example.org')
   t.is(status, 1)
   t.regex(stderr, /^dig: no answer: 127\.0\.0\.1: connect ECONNREFUSED .*; 127\.0\.0\.2: /)
 })
@@ -172,8 +174,7 @@ async function dns(t: ExecutionContext, byUdp: (query: Buffer, from: string) => 
       await socket.send(message)
     }
   })()
-  const close = (): void => [streams, datagrams].forEach(socket => socket.close())
-  return { at: ['@127.0.0.1', '-p', String(addressOf(streams).port)], asked, close }
+  return { at: ['@127.0.0.1', '-p', String(addressOf(streams).port)], asked }
 }
 
 /** A listener and a datagram socket with one number: what is free for the one need not be so for the other. */

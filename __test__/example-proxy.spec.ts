@@ -3,7 +3,9 @@ import { once } from 'node:events'
 import test, { type ExecutionContext } from 'ava'
 import { tcp, type Address, type TcpSocket } from 'socket2'
 import { addressIn, talk } from './_examples.js'
-import { addressOf, closing, freshPath, lacks, listener, MUCH, unless } from './_util.js'
+import { addressOf, closing, freshPath, lacks, listener, MUCH, unless, wine } from './_util.js'
+
+const lacksResets = wine === 8 && 'Wine 8 shows a reset as the end of the stream'
 
 /** How each of the two leads to one place: what is started, and where it says that it is. */
 const ways = { forward: (to: string) => ['0', to, '-v'], proxy: (to: string) => [to, '-v'] }
@@ -29,7 +31,7 @@ for (const [name, args] of Object.entries(ways)) {
     t.is(String(await peer.recvAll()), 'late')
   })
 
-  test(`${name} passes on that a connection broke`, async t => {
+  unless(lacksResets)(`${name} passes on that a connection broke`, async t => {
     const { client, peer } = await through(t, name, args)
     await client.send('x')
     await peer.recvExact(1)
@@ -70,7 +72,7 @@ for (const [name, args] of Object.entries(ways)) {
   })
 }
 
-test('forward resets who comes while nobody is there to go on to, says so, and goes on', async t => {
+unless(lacksResets)('forward resets who comes while nobody is there to go on to, says so, and goes on', async t => {
   const server = await absent(t)
   const { at, process } = await start(t, 'forward', ['0', String(addressOf(server))], false)
   await t.throwsAsync(asked(at), { code: 'ECONNRESET' })
@@ -142,7 +144,7 @@ test('the proxy finds out that a backend is down by who comes, and tries the nex
   t.is(await asked(at), 'c')
 })
 
-test('the proxy resets who comes while no backend is there, and is there for the next one', async t => {
+unless(lacksResets)('the proxy resets who comes while no backend is there, and is there for the next one', async t => {
   const backend = await absent(t)
   const { at, greeting } = await start(t, 'proxy', ['--check', '60', String(addressOf(backend))])
   t.regex(greeting, /, 0 of 1 backends are up$/)

@@ -7,9 +7,9 @@ import { ended } from './_examples.js'
 import { addressOf, closing, lacks, listener, unless } from './_util.js'
 
 test('scan tells which ports are open, and how many are closed', async t => {
-  const [one, other, gone] = [await listener(t), await listener(t), await listener(t)]
-  const ports = [one, other, gone].map(socket => addressOf(socket).port)
-  gone.close()
+  // One that is bound, and does not listen, has its port for itself, and refuses.
+  const [one, other, absent] = [await listener(t), await listener(t), await closing(t, tcp()).bind('127.0.0.1')]
+  const ports = [one, other, absent].map(socket => addressOf(socket).port)
   const { status, stdout, stderr } = await ended(t, 'scan', '127.0.0.1', `${ports[0]},${ports.join(',')},${ports[1]}-${ports[1]}`)
   t.deepEqual([status, stderr], [0, ''])
   const [first, ...lines] = stdout.split('\n')
@@ -19,9 +19,7 @@ test('scan tells which ports are open, and how many are closed', async t => {
 })
 
 test('scan has another status when no port is open', async t => {
-  const gone = await listener(t)
-  const { port } = addressOf(gone)
-  gone.close()
+  const { port } = addressOf(await closing(t, tcp()).bind('127.0.0.1'))
   const { status, stdout } = await ended(t, 'scan', '127.0.0.1', String(port))
   t.is(status, 1)
   t.regex(stdout, /\n0 open, 1 closed, 0 filtered; 1 ports in /)

@@ -5,7 +5,8 @@ import { basename, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { tcp, type Address, type TcpSocket } from 'socket2'
 import { addressIn, ended, freshFolder, talk } from './_examples.js'
-import { addressOf, closing, lacks, listener, unless } from './_util.js'
+import { gone } from './_serve.js'
+import { addressOf, closing, lacks, listener, unless, wine } from './_util.js'
 
 const SIZE = 3_000_001
 
@@ -105,7 +106,7 @@ test('who asks for nothing that makes sense is told so, and others are served', 
   }
   const endless = await closing(t, tcp()).connect(at)
   await endless.send(Buffer.alloc(100_000, 'x'))
-  await t.throwsAsync(endless.recvAll(), { code: 'ECONNRESET' })
+  t.is(await gone(endless), '')
   t.is((await ended(t, 'transfer', 'get', `${at}/file`, join(freshFolder(t), 'out'))).status, 0)
 })
 
@@ -119,7 +120,7 @@ const liars: Record<string, [answer: (socket: TcpSocket) => Promise<unknown>, co
   'words for a terminal': [socket => socket.send('NO \x1b[2Jway\n'), /^transfer: the other side says: \[2Jway\n$/]
 }
 for (const [what, [answer, complaint]] of Object.entries(liars)) {
-  test(`no file comes of a server that sends ${what}`, async t => {
+  unless(wine > 0 && 'what is sent is understood alike everywhere')(`no file comes of a server that sends ${what}`, async t => {
     const server = await listener(t)
     void (async () => {
       for await (const socket of server.connections()) {
@@ -137,10 +138,8 @@ for (const [what, [answer, complaint]] of Object.entries(liars)) {
 }
 
 test('a server that is not there is tried again, and in the end given up', async t => {
-  const gone = await listener(t)
-  const at = addressOf(gone)
-  gone.close()
-  const { status, stdout, stderr } = await ended(t, 'transfer', 'get', `${at}/x`, join(freshFolder(t), 'out'), '--tries', '2')
+  const absent = await closing(t, tcp()).bind('127.0.0.1')
+  const { status, stdout, stderr } = await ended(t, 'transfer', 'get', `${addressOf(absent)}/x`, join(freshFolder(t), 'out'), '--tries', '2')
   t.is(status, 1)
   t.regex(stdout, /^connect ECONNREFUSED .*; trying again in \d+ ms\n$/)
   t.regex(stderr, /^transfer: connect ECONNREFUSED [^\n]*\n$/)

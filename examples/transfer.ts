@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { realpath, rename, stat } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { serve, SocketError } from 'socket2'
+import { serve, SocketError, type OperationOptions } from 'socket2'
 import { bold, command, duration, ending, Misuse, number, seconds, size, why } from './parts/command.js'
 import { Broken, give, take } from './parts/parcel.js'
 import { Part } from './parts/part.js'
@@ -28,6 +28,12 @@ const OPTIONS = {
   host: { type: 'string', default: '127.0.0.1' }, port: { type: 'string', default: '0' }, timeout: { type: 'string', default: '30' },
   tries: { type: 'string', default: '8' }, force: { type: 'boolean' }
 } as const
+
+/** How long the other side may be silent, in ms, and how often to try in vain. */
+interface Trying {
+  timeout: number
+  tries: number
+}
 
 /** How many may fetch something at a time. */
 const MOST = 256
@@ -64,37 +70,14 @@ async function serveFolder(folder: string, options: { host: string; port: number
 }
 
 /** Fetches a file, by as many connections as it takes, as long as some of them get any further. */
-async function get(where: Place, name: string, out: string, { timeout, tries }: { timeout: number; tries: number }): Promise<number> {
+async function get(where: Place, name: string, out: string, trying: Trying): Promise<number> {
   const [signal, progress, began] = [ending(), new Progress(), performance.now()]
   const path = `${out}.part`
   const part = await Part.open(path)
+  let sum: string
   try {
-    let sum: string | undefined
-    for (let vain = 0, best = part.length; sum === undefined;) {
-      const [first, since] = [part.length, performance.now()]
-      try {
-        using socket = await connect(where, { timeout, signal })
-        sum = await take(socket, name, part, { timeout, signal }, (whole) => progress.show(part.length / whole, () => {
-          const rate = Math.max(part.length - first, 0) / (performance.now() - since) * 1000
-          const rest = rate > 0 ? `, ${duration((whole - part.length) / rate * 1000)} left` : ''
-          return `${size(part.length)} of ${size(whole)}, ${size(Math.round(rate))}/s${rest}`
-        }))
-      } catch (error) {
-        if (signal.aborted || !(error instanceof Broken || (error instanceof SocketError && error.code !== 'ENOTFOUND'))) throw error
-        vain = part.length > best ? 0 : vain + 1
-        best = Math.max(best, part.length)
-        if (vain >= tries) throw error
-        // Not all who were cut off at the same time shall come back at the same time.
-        const wait = Math.min(FIRST_PAUSE * 2 ** vain, LAST_PAUSE) * (0.75 + Math.random() / 2)
-        progress.say(`${why(error)}; trying again in ${duration(wait)}`)
-        await pause(wait, undefined, { signal })
-      }
-    }
+    sum = await complete(part, where, name, { ...trying, signal }, progress)
     await part.file.sync()
-    await rename(path, out)
-    const took = performance.now() - began
-    progress.say(`${bold(out)}: ${size(part.length)} in ${duration(took)}, ${size(Math.round(part.length / took * 1000))}/s, SHA-256 ${sum}`)
-    return 0
   } catch (error) {
     progress.clear()
     if (!signal.aborted) throw error
@@ -102,5 +85,32 @@ async function get(where: Place, name: string, out: string, { timeout, tries }: 
     return 1
   } finally {
     await part.file.close()
+  }
+  await rename(path, out)
+  const took = performance.now() - began
+  progress.say(`${bold(out)}: ${size(part.length)} in ${duration(took)}, ${size(Math.round(part.length / took * 1000))}/s, SHA-256 ${sum}`)
+  return 0
+}
+
+async function complete(part: Part, where: Place, name: string, { tries, ...op }: Trying & OperationOptions, progress: Progress): Promise<string> {
+  for (let vain = 0, best = part.length; ;) {
+    const [first, since] = [part.length, performance.now()]
+    try {
+      using socket = await connect(where, op)
+      return await take(socket, name, part, op, (whole) => progress.show(part.length / whole, () => {
+        const rate = Math.max(part.length - first, 0) / (performance.now() - since) * 1000
+        const rest = rate > 0 ? `, ${duration((whole - part.length) / rate * 1000)} left` : ''
+        return `${size(part.length)} of ${size(whole)}, ${size(Math.round(rate))}/s${rest}`
+      }))
+    } catch (error) {
+      if (op.signal?.aborted || !(error instanceof Broken || (error instanceof SocketError && error.code !== 'ENOTFOUND'))) throw error
+      vain = part.length > best ? 0 : vain + 1
+      best = Math.max(best, part.length)
+      if (vain >= tries) throw error
+      // Not all who were cut off at the same time shall come back at the same time.
+      const wait = Math.min(FIRST_PAUSE * 2 ** vain, LAST_PAUSE) * (0.75 + Math.random() / 2)
+      progress.say(`${why(error)}; trying again in ${duration(wait)}`)
+      await pause(wait, undefined, { signal: op.signal })
+    }
   }
 }
