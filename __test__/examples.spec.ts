@@ -1,11 +1,20 @@
 /** What the examples have in common, and the short ones; the others have files of their own. */
 import { once } from 'node:events'
+import { readFileSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import test from 'ava'
 import { tcp } from 'socket2'
 import { addressIn, ended, example, talk } from './_examples.js'
 import { lacksPing } from './_icmp.js'
 import { closing, lacks, unless, wine } from './_util.js'
+
+test('each example stands in docs/examples.md, which has no other', t => {
+  const root = new URL('../../', import.meta.url)
+  const there = readdirSync(new URL('examples', root)).filter(name => name.endsWith('.ts') || name === 'electron')
+  const told = readFileSync(new URL('docs/examples.md', root), 'utf8').matchAll(/^\| \[\w+\]\(\.\.\/examples\/([\w.]+)\)/gm)
+  // How the tour tells what it tells is no example.
+  t.deepEqual(Array.from(told, ([, name]) => name).toSorted(), there.filter(name => name !== 'story.ts').toSorted())
+})
 
 unless(wine > 0 && 'the tour’s 100,000 messages take Wine minutes')('the tour ends by itself with status 0, and no colours go to a pipe', async t => {
   const child = example(t, 'tour')

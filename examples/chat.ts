@@ -59,6 +59,7 @@ async function join(socket: TcpSocket, name: string | undefined, signal: AbortSi
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
+    if (input.terminal) process.stdout.write('\r\x1b[K')
     input.close()
     process.stdin.destroy()
     await saying

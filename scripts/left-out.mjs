@@ -34,8 +34,14 @@ const slow = [
   { spec: 'load-errors', why: 'it starts dozens of processes at once, and is about files rather than processors' }
 ]
 
-/** What qemu does not pass on to the kernel; the kernel itself has it all. */
+/** What qemu does not pass on to the kernel, which itself has it all; and what it takes too long for. */
 const qemu = [
+  ...[
+    ['examples', '* explains itself, and says in one line what is wrong with its arguments'],
+    ['example-dig', 'dig shows what is answered of *'],
+    ['example-dig', 'dig takes for no answer one with *'],
+    ['example-transfer', 'no file comes of a server that sends *']
+  ].map(([spec, test]) => ({ spec, test, why: 'each takes a process, which takes qemu seconds, and text is understood alike everywhere' })),
   {
     spec: 'groups', test: 'an inet* group is joined once, and left once',
     why: 'qemu refuses MCAST_LEAVE_SOURCE_GROUP'

@@ -13,10 +13,11 @@ export class Progress {
     const now = performance.now()
     if (!stdout.isTTY || now - this.#shown < PAUSE) return
     this.#shown = now
-    const words = ` ${(part * 100).toFixed(0).padStart(3)}%  ${text()}`
-    const room = Math.max(Math.min(stdout.columns - words.length - 2, 40), 0)
+    const columns = (stdout.columns || 80) - 1
+    const words = `${(part * 100).toFixed(0).padStart(3)}%  ${text()}`.slice(0, columns)
+    const room = Math.max(Math.min(columns - words.length - 1, 40), 0)
     const full = Math.round(room * part)
-    stdout.write(`\r\x1b[K${'█'.repeat(full)}${dim('░'.repeat(room - full))}${words}`)
+    stdout.write(`\r\x1b[K${'█'.repeat(full)}${dim('░'.repeat(room - full))} ${words}`)
   }
 
   /** Takes the line away. */
