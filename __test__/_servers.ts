@@ -147,8 +147,8 @@ export abstract class Program {
     clearTimeout(late)
   }
 
-  /** A file in its folder. */
-  protected write(name: string, text: string): string {
+  /** Writes a file in its folder; gives its path. */
+  write(name: string, text: string | Buffer): string {
     const path = join(this.home, name)
     writeFileSync(path, text)
     return path
@@ -261,16 +261,30 @@ export class Redis extends Program {
   }
 }
 
-/** nginx, with a configuration: the contents of its blocks `http` and `stream`, made when it starts. */
+/** What nginx is to do. */
+export interface NginxSettings {
+  /** Called once, before it is started: for what it serves, and what is behind it. */
+  first?: (nginx: Nginx) => Promise<void>
+  /** The contents of its block `http`. */
+  http?: (nginx: Nginx) => string
+  /** The contents of its block `stream`. */
+  stream?: (nginx: Nginx) => string
+}
+
+/** nginx. */
 export class Nginx extends Program {
   protected override readonly ready = /start worker process \d+/
 
-  constructor(private readonly blocks: { http?: (nginx: Nginx) => string; stream?: (nginx: Nginx) => string }) {
+  constructor(private readonly settings: NginxSettings) {
     super('nginx')
   }
 
+  protected override async prepare(): Promise<void> {
+    await this.settings.first?.(this)
+  }
+
   protected override args(): string[] {
-    const { http, stream } = this.blocks
+    const { http, stream } = this.settings
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(kind => `${kind}_temp_path ${join(this.home, kind)};`)
     const path = this.write('nginx.conf', `
       load_module ${this.found.files[1]};
