@@ -4,9 +4,9 @@
  */
 import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import test from 'ava'
 import type { Reason } from './_system.js'
 
@@ -17,8 +17,7 @@ interface Found {
   env: NodeJS.ProcessEnv
 }
 
-const scripts = fileURLToPath(new URL('../../scripts/', import.meta.url))
-const { find, folder: unpackedTo } = await import(pathToFileURL(`${scripts}servers.mjs`).href) as {
+const { find, folder: unpackedTo } = createRequire(import.meta.url)('../../scripts/servers.cjs') as {
   find(name: Name): Found | null
   folder: string
 }

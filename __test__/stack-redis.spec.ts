@@ -75,7 +75,7 @@ withRedis('what Redis does not understand it says, and closes', async t => {
 withRedis('who waits for a reply hears that the server has ended the connection', async t => {
   const [waiting, other] = [await visit(t, 'inet'), await visit(t, 'inet')]
   const id = await waiting.ask('CLIENT', 'ID') as number
-  await waiting.socket.send(command('BLPOP', keyOf(t), '0'))
+  await waiting.ask('SUBSCRIBE', keyOf(t))
   const hearing = waiting.reader.exact(1)
   t.is(await other.ask('CLIENT', 'KILL', 'ID', `${id}`), 1)
   await t.throwsAsync(hearing, { code: 'ERR_UNEXPECTED_EOF' })

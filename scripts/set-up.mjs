@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { debianExtras, unpackLacking } from './debian.mjs'
-import { find, folder, isInstalled, programs } from './servers.mjs'
+import { find, folder, isInstalled, programs } from './servers.cjs'
 import { all } from './specs.mjs'
 import { contents, Failure, root, step } from './step.mjs'
 import { fetchUsers } from './users.mjs'

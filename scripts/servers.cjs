@@ -1,13 +1,14 @@
 // The servers and programs of others that tests talk to, and where they are: on the machine, or unpacked by set-up.mjs from Debian's packages.
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+// Tests require this file, since the files of tests that share a process under Wine may not wait for one.
+'use strict'
+const { accessSync, constants, existsSync, readdirSync } = require('node:fs')
+const { delimiter, join } = require('node:path')
 
 /** Where they are unpacked. */
-export const folder = fileURLToPath(new URL('../.cache/servers', import.meta.url))
+const folder = join(__dirname, '../.cache/servers')
 
 /** What each consists of, and the packages it comes from. */
-export const programs = {
+const programs = {
   postgres: { files: ['postgres', 'initdb'], packages: ['postgresql'] },
   redis: { files: ['redis-server'], packages: ['redis-server'] },
   nginx: { files: ['nginx', 'ngx_stream_module.so'], packages: ['nginx', 'libnginx-mod-stream'] },
@@ -16,12 +17,12 @@ export const programs = {
 }
 
 /** The files of one on this machine, or where they are unpacked, and the environment to run them in; null where some are missing. */
-export function find(name) {
+function find(name) {
   return findIn([...placesOf('/'), ...placesOf(folder)], name)
 }
 
 /** Whether the machine has one by itself. */
-export function isInstalled(name) {
+function isInstalled(name) {
   return findIn(placesOf('/'), name) !== null
 }
 
@@ -59,3 +60,5 @@ function isThere(path) {
     return false
   }
 }
+
+module.exports = { find, folder, isInstalled, programs }
