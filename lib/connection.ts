@@ -125,9 +125,10 @@ export abstract class ConnectionSocket extends Socket {
       const wrong = isArgumentError(error) && !options.signal?.aborted
       if (wrong && this.state === 'connecting') this.state = 'idle'
       // It is of no more use, and who writes `await tcp().connect(…)` has no name by which to close it.
-      else this.close()
+      else this.#fail(error)
       throw error
     }
+    this.link.tellConnected()
     publish(channels.connect, () => ({ socket: this }))
     return this
   }
@@ -195,6 +196,12 @@ export abstract class ConnectionSocket extends Socket {
       }
     })
     signal?.throwIfAborted()
+  }
+
+  /** Closes because it could not be connected. */
+  #fail(error: unknown): void {
+    this.link.tellConnected(error)
+    this.close()
   }
 
   /** @internal */

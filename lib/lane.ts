@@ -57,15 +57,28 @@ export class Lane {
       operation.fail(() => closedError(operation.syscall))
       return promise
     }
-    const now = operation.timeout === 0
+    if (operation.timeout !== 0) {
+      this.enter(operation, owner)
+      return promise
+    }
     // What has become ready may not have been dequeued yet. Who cannot wait for that asks the system itself.
-    if (now || loop.stopped) this.ready = true
-    while (this.head === null && this.ready && (this.#step() || now)) {
+    this.ready = true
+    while (this.head === null && this.ready) {
+      this.#step()
       if (operation.attempt()) return promise
     }
-    if (now) operation.fail(() => timeoutError(operation.syscall, 0))
-    else this.#append(operation, owner)
+    operation.fail(() => timeoutError(operation.syscall, 0))
     return promise
+  }
+
+  /** Tries an operation, whether or not it has a promise, and queues it when it would block. Whether it was settled. */
+  enter(operation: Operation, owner: Socket | undefined): boolean {
+    if (loop.stopped) this.ready = true
+    while (this.head === null && this.ready && this.#step()) {
+      if (operation.attempt()) return true
+    }
+    this.#append(operation, owner)
+    return false
   }
 
   /** The poller, or the driver's next turn, says that trying makes sense. */

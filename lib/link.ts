@@ -15,6 +15,16 @@ import type { Socket } from './socket.js'
 export const closeHandle = (handle: Handle): number => native.close(handle, 0)
 export const resetHandle = (handle: Handle): number => native.close(handle, 1)
 
+/** A stream over a socket, which is told what happens to the socket besides. */
+export interface Over {
+  /** The socket is connected, or has failed to connect with this error and is about to be closed. */
+  connected(error?: unknown): void
+  /** The socket's time has ended. */
+  ended(): void
+  /** What the stream has received and nobody was given. */
+  unread(): Uint8Array | null
+}
+
 export class Link {
   readonly reading: Lane
   readonly writing: Lane
@@ -46,6 +56,8 @@ export class Link {
   onEnd: (() => void) | undefined = undefined
   /** Who has read ahead. */
   ahead: Set<Ahead> | undefined = undefined
+  /** The streams over the socket. Not held: they hold the socket, which would never be collected. */
+  over: WeakRef<Over>[] | undefined = undefined
 
   /**
    * `stream`: bytes without boundaries, so that a short count means that nothing is left. Not so with unix streams: a receive
@@ -68,6 +80,7 @@ export class Link {
     this.reading.close()
     this.writing.close()
     this.onEnd?.()
+    for (const over of this.over ?? []) over.deref()?.ended()
     return code
   }
 
@@ -78,6 +91,16 @@ export class Link {
     all.add(ahead)
   }
 
+  /** Remembers a stream over the socket. */
+  lay(over: Over): void {
+    ;(this.over ??= []).push(new WeakRef(over))
+  }
+
+  /** Tells the streams that the socket is connected, or why it is not. */
+  tellConnected(error?: unknown): void {
+    for (const over of this.over ?? []) over.deref()?.connected(error)
+  }
+
   /** How many bytes were received but not given out, those included that operations have which wait for more. */
   countUnread(): number {
     let count = this.allUnread()?.length ?? 0
@@ -86,9 +109,13 @@ export class Link {
     return count
   }
 
-  /** All that was received but not given out, in its order. What readers have read ahead came before what was given back since. */
+  /** All that was received but not given out, in its order. What readers and streams have read ahead came before what was given back since. */
   allUnread(): Uint8Array | null {
     const parts: Uint8Array[] = [...this.ahead ?? []].filter(ahead => ahead.length > 0).map(ahead => ahead.rest())
+    for (const over of this.over ?? []) {
+      const unread = over.deref()?.unread() ?? null
+      if (unread !== null) parts.push(unread)
+    }
     if (this.unread !== null) parts.push(this.unread)
     return parts.length > 1 ? Buffer.concat(parts) : (parts[0] ?? null)
   }

@@ -2,7 +2,8 @@
 import { types } from 'node:util'
 import type { Address, Family, Protocol } from './address.js'
 import { ConnectionSocket } from './connection.js'
-import { systemError, typeError, type SocketError } from './errors.js'
+import { SocketDuplex, type SocketDuplexOptions } from './duplex.js'
+import { stateError, systemError, typeError, type SocketError } from './errors.js'
 import { birthHere } from './leak.js'
 import { native, type Handle } from './native.js'
 import { promised, type OperationOptions } from './operation.js'
@@ -13,6 +14,7 @@ import { read, Receive, ReceiveAll, ReceiveExact, ReceiveExactNew, ReceiveNew, S
 import { bytesOf, listOf, Send, SendList, write, type Data } from './send.js'
 import type { Making } from './socket.js'
 import { checkFamily, checkLength, checkStreamSpace, } from './validate.js'
+import { WebStreams } from './web.js'
 
 const { WOULD_BLOCK } = native
 const { isUint8Array } = types
@@ -36,6 +38,8 @@ export function tcp(family: Family = 'inet', protocol?: Protocol, options?: Sock
 /** A TCP or unix stream socket: a listener, or one end of a connection. */
 export class TcpSocket extends ConnectionSocket {
   declare readonly type: 'tcp'
+  #duplex: SocketDuplex | undefined
+  #web: WebStreams | undefined
 
   /** @internal */
   constructor(making: Making) {
@@ -173,6 +177,47 @@ export class TcpSocket extends ConnectionSocket {
     return count < 0 ? null : count
   }
 
+  /**
+   * The socket as a `stream.Duplex` that goes where a `net.Socket` is expected: `tls.connect({ socket })`, `http`, `pg`, `ioredis`, `undici`,
+   * `ws`. It can be made before the socket is connected, and connect it. Called again, it gives the same one. `docs/streams.md` has the rest.
+   *
+   * Whoever receives from the socket, the stream included, gets what comes in the order of their calls; what the stream has received and
+   * nobody has read moves with the socket by `detach`. `socket.timeout` is not for streams: they have `setTimeout`.
+   *
+   * Errors, thrown: `ERR_SOCKET_CLOSED`, `ERR_SOCKET_BAD_STATE` (a listener; options for one that is made already),
+   * `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`. See net.Socket.
+   */
+  toDuplex(options?: SocketDuplexOptions): SocketDuplex {
+    if (this.#duplex !== undefined && options !== undefined) throw stateError('toDuplex', 'a stream already', 'without one to be given options')
+    if (this.#duplex === undefined) {
+      this.#assertStream('toDuplex')
+      this.#duplex = new SocketDuplex(this, this.link, () => this.state, options)
+    }
+    return this.#duplex
+  }
+
+  /**
+   * What comes, as a byte stream: the same one each time. It receives when it is read from, into the reader's own memory where that is
+   * given (`mode: 'byob'`), and nothing ahead. Cancelling it is `shutdown('read')`; it never closes the socket. Errors end it, also `ETIMEDOUT` by
+   * `socket.timeout`: what comes after that is still to be had by `recv`. Before the socket is connected it waits for that.
+   *
+   * Errors, thrown: `ERR_SOCKET_CLOSED`, `ERR_SOCKET_BAD_STATE` (a listener). See the Streams Standard.
+   */
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#streams('readable').readable
+  }
+
+  /**
+   * Where to write text and bytes to: the same stream each time. A write resolves when the system has taken all; up to 64 KiB may wait
+   * before `writer.ready` does. Closing it is `shutdown('write')`, after all that waits to be sent; aborting it is `reset()`, so that the
+   * peer does not take for whole what is not.
+   *
+   * Errors, thrown: `ERR_SOCKET_CLOSED`, `ERR_SOCKET_BAD_STATE` (a listener). See the Streams Standard.
+   */
+  get writable(): WritableStream<Data> {
+    return this.#streams('writable').writable
+  }
+
   /** What comes, chunk by chunk, until the end of the stream. Leaving the loop does not close the socket. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
     for (;;) {
@@ -180,6 +225,19 @@ export class TcpSocket extends ConnectionSocket {
       if (chunk.length === 0) return
       yield chunk
     }
+  }
+
+  #streams(what: string): WebStreams {
+    if (this.#web === undefined) {
+      this.#assertStream(what)
+      this.#web = new WebStreams(this, this.link, this.state === 'connected')
+    }
+    return this.#web
+  }
+
+  /** Throws unless it is connected or can come to be. */
+  #assertStream(what: string): void {
+    if (this.state === 'closed' || this.state === 'listening') throw this.wrongState(what, 'connected')
   }
 
   /** @internal */
