@@ -65,3 +65,63 @@ function int32(number: number): Buffer {
   bytes.writeInt32BE(number)
   return bytes
 }
+
+// What the tests use of the clients
+
+/** `pg`. */
+export interface Pg {
+  Client: new (config: PgConfig) => PgClient
+  Pool: new (config: PgConfig & { max?: number }) => PgPool
+  Query: new (text: string, callback: (error: Error | null) => void) => object
+}
+
+export interface PgConfig {
+  host?: string
+  port?: number
+  user: string
+  password?: string
+  database: string
+  stream: () => NodeJS.EventEmitter
+  connectionTimeoutMillis?: number
+}
+
+export interface PgResult {
+  rows: Record<string, unknown>[]
+  rowCount: number | null
+}
+
+export interface PgClient extends NodeJS.EventEmitter {
+  connect(): Promise<unknown>
+  query(text: string, values?: unknown[]): Promise<PgResult>
+  query(query: object): object
+  cancel(client: PgClient, query: object): void
+  end(): Promise<void>
+}
+
+export interface PgPool extends NodeJS.EventEmitter {
+  query(text: string, values?: unknown[]): Promise<PgResult>
+  end(): Promise<void>
+}
+
+/** `postgres`. */
+export type PostgresJs = (options: {
+  host?: string
+  port?: number
+  user: string
+  password?: string
+  database: string
+  socket: () => NodeJS.EventEmitter
+  max?: number
+  backoff?: number
+  onnotice?: (notice: { message: string }) => void
+}) => Sql
+
+export type Rows<T> = Promise<T[]> & { cancel(): void; cursor(rows: number): AsyncIterable<T[]>; writable(): Promise<NodeJS.WritableStream>; readable(): Promise<NodeJS.ReadableStream>; execute(): Rows<T> }
+
+export interface Sql {
+  <T = Record<string, unknown>>(text: TemplateStringsArray, ...values: unknown[]): Rows<T>
+  unsafe<T = Record<string, unknown>>(text: string): Rows<T>
+  listen(channel: string, told: (payload: string) => void): Promise<{ unlisten(): Promise<void> }>
+  notify(channel: string, payload: string): Promise<unknown>
+  end(options?: { timeout: number }): Promise<void>
+}

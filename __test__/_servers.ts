@@ -5,7 +5,7 @@
 import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import test from 'ava'
 import type { Reason } from './_system.js'
@@ -37,7 +37,18 @@ export function lacksProgram(name: Name): Reason {
   // What is unpacked may be another system's, where this one is stood in for.
   const [file = ''] = found.files
   const { status } = spawnSync(file, [versionOf[name]], { env: { ...process.env, ...found.env } })
-  return status !== 0 && `${name} does not run on this system`
+  if (status !== 0) return `${name} does not run on this system`
+  return name === 'postgres' && nameless() && 'postgres does not run as a user who has no name'
+}
+
+/** Whether the user of this process is a number only. */
+function nameless(): boolean {
+  try {
+    userInfo()
+    return false
+  } catch {
+    return true
+  }
 }
 
 const versionOf = { postgres: '--version', redis: '--version', nginx: '-v', curl: '--version', openssl: 'version' }
@@ -147,7 +158,7 @@ export abstract class Program {
   }
 
   /** Writes a file in its folder; gives its path. */
-  write(name: string, text: string | Buffer): string {
+  readonly write = (name: string, text: string | Buffer): string => {
     const path = join(this.home, name)
     writeFileSync(path, text)
     return path

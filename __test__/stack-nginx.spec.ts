@@ -1,59 +1,13 @@
 /** nginx: asked by hand, and in front of our own servers, as a web server and as a proxy of streams. */
-import { chmodSync } from 'node:fs'
-import { join } from 'node:path'
-import test, { type ExecutionContext } from 'ava'
-import { serve, tcp, type Family, type Reader, type Server, type TcpSocket } from 'socket2'
-import { chunked, headOf, pages, readHead, readMessage, respond, sendChunks, webServer, type HttpMessage } from './_http.js'
-import { Nginx } from './_servers.js'
+import type { ExecutionContext } from 'ava'
+import { tcp, type Family, type Reader, type TcpSocket } from 'socket2'
+import { chunked, headOf, readHead, readMessage, sendChunks, type HttpMessage } from './_http.js'
+import { BIG, site } from './_nginx.js'
 import { until } from './_serve.js'
 import { closing, unless } from './_util.js'
 
-const BIG = Buffer.alloc(10_000_000, '0123456789abcde\n')
-/** Behind nginx: web servers at a port and at a unix path, and one that sends back what it gets. */
-const behind: Server[] = []
-/** What was the last word of streams that have ended. */
-const ended = new Set<string>()
-
-const nginx = new Nginx({
-  async first({ home }) {
-    const web = webServer({
-      ...pages,
-      'GET /told': async (request, socket) => await respond(socket, '200 OK', request.fields.get('x-told') ?? ''),
-      'GET /leave': async (_request, socket) => socket.close()
-    })
-    const path = join(home, 'web.sock')
-    behind.push(await serve({ host: '127.0.0.1' }, web), await serve({ path }, web), await serve({ host: '127.0.0.1' }, echo))
-    chmodSync(path, 0o777) // nginx is another user
-    nginx.write('big.txt', BIG)
-  },
-  http: ({ port, home }) => `
-    default_type text/plain;
-    client_max_body_size 0;
-    server {
-      listen 127.0.0.1:${port};
-      listen unix:${home}/http.sock;
-      location = / { return 200 "hello\\n"; }
-      location = /big.txt { root ${home}; }
-      location = /thrice { keepalive_requests 3; return 200 "again\\n"; }
-      location /web/ {
-        proxy_pass http://${behind[0]?.address}/;
-        proxy_http_version 1.1;
-        proxy_set_header Connection "";
-        proxy_set_header X-Told "by $server_protocol";
-        proxy_request_buffering off;
-        proxy_buffering off;
-      }
-      location /unix/ { proxy_pass http://unix:${behind[1]?.address.path}:/; }
-    }`,
-  stream: ({ ports }) => `
-    server {
-      listen 127.0.0.1:${ports[1]};
-      proxy_pass ${behind[2]?.address};
-      proxy_half_close on;
-    }`
-})
+const { nginx, ended } = site()
 const withNginx = unless(nginx.reason)
-test.after.always(() => Promise.all(behind.map(server => server.close({ grace: 0 }))))
 
 // Asked by hand
 
@@ -171,16 +125,6 @@ withNginx('a client that resets its stream ends it for our server as well', asyn
   await until(() => ended.has('resets'))
   t.pass()
 })
-
-/** Sends back what it gets, and keeps what came last. */
-async function echo(socket: TcpSocket): Promise<void> {
-  let last = ''
-  for await (const data of socket) {
-    await socket.send(data)
-    last = String(data.subarray(-20))
-  }
-  ended.add(last)
-}
 
 interface Visit {
   socket: TcpSocket

@@ -1,12 +1,24 @@
 /** PostgreSQL: its protocol spoken by hand, and its clients over our sockets. */
-import type { ExecutionContext } from 'ava'
-import { tcp, type Family, type TcpSocket } from 'socket2'
-import { CANCEL_REQUEST, columnsOf, fieldsOf, message, packet, receive, receiveTo, SSL_REQUEST, startup, type Message } from './_postgres.js'
+import { once } from 'node:events'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import test, { type ExecutionContext } from 'ava'
+import { tcp, type Family, type SocketDuplex, type TcpSocket } from 'socket2'
+import {
+  CANCEL_REQUEST, columnsOf, fieldsOf, message, packet, receive, receiveTo, SSL_REQUEST, startup,
+  type Message, type Pg, type PgClient, type PgConfig, type PostgresJs, type Sql
+} from './_postgres.js'
 import { Postgres } from './_servers.js'
-import { closing, unless } from './_util.js'
+import { until } from './_serve.js'
+import { users } from './_users.js'
+import { addressOf, closing, listener, unless } from './_util.js'
 
 const server = new Postgres()
 const withPostgres = unless(server.reason)
+const { reason: lacksClients, load } = users('clients', server.reason)
+const withClients = unless(lacksClients)
+const { Client, Pool, Query } = load<Pg>('pg')
+const postgres = load<PostgresJs>('postgres')
 
 // Its protocol, by hand
 
@@ -97,6 +109,174 @@ withPostgres('who waits for an answer is told that the session has been ended', 
   t.is((await socket.recv(1)).length, 0)
 })
 
+// pg, over our sockets
+
+for (const family of ['inet', 'unix'] as const) {
+  withClients(`pg gets what it asks for over ${family}, and is told what is wrong`, async t => {
+    const { client, sockets } = await pgClient(t, family)
+    const { rows } = await client.query('SELECT $1::int + 1 AS number, $2::text AS text, $3::bytea AS bytes, NULL AS nothing', [41, 'Grüße', Buffer.of(0, 255)])
+    t.deepEqual(rows, [{ number: 42, text: 'Grüße', bytes: Buffer.of(0, 255), nothing: null }])
+    await t.throwsAsync(client.query('SELECT nonsense'), { code: '42703' })
+    t.deepEqual((await client.query('SELECT 1 AS one')).rows, [{ one: 1 }])
+    await client.end()
+    t.deepEqual(sockets.map(({ closed }) => closed), [true])
+  })
+}
+
+withClients('pg refuses to be let in by a wrong password, and its socket is closed', async t => {
+  const { client, sockets } = pgOf(t, 'inet', { password: 'wrong' })
+  await t.throwsAsync(client.connect(), { code: '28P01' })
+  await until(() => sockets[0]!.closed)
+  t.pass()
+})
+
+withClients('pg gets 200,000 rows, and sends and gets 20 MB in one value', async t => {
+  const { client } = await pgClient(t, 'inet')
+  const { rows } = await client.query("SELECT i, repeat('x', 80) AS text FROM generate_series(1, 200000) AS i")
+  t.deepEqual([rows.length, rows.every(({ i }, at) => i === at + 1)], [200_000, true])
+  const value = Buffer.alloc(20_000_000, '0123456789')
+  const { rows: [row] } = await client.query('SELECT $1::bytea AS value', [value])
+  t.true((row!['value'] as Buffer).equals(value))
+})
+
+withClients('1,000 queries that pg is given at once are answered in their order', async t => {
+  const { client } = await pgClient(t, 'unix')
+  const answers = await Promise.all(Array.from({ length: 1000 }, (_, i) => client.query('SELECT $1::int AS i', [i])))
+  t.deepEqual(answers.map(({ rows }) => rows[0]!['i']), Array.from({ length: 1000 }, (_, i) => i))
+})
+
+withClients('a pool of pg shares its connections out, and closes them all', async t => {
+  const sockets: TcpSocket[] = []
+  const pool = new Pool({ ...whereOf('inet'), max: 10, stream: () => streamInto(sockets) })
+  const answers = await Promise.all(Array.from({ length: 300 }, (_, i) => pool.query('SELECT $1::int AS i', [i])))
+  t.deepEqual(answers.map(({ rows }) => rows[0]!['i']), Array.from({ length: 300 }, (_, i) => i))
+  await pool.end()
+  await until(() => sockets.every(({ closed }) => closed))
+  t.is(sockets.length, 10)
+})
+
+withClients('pg hears what others notify', async t => {
+  const [{ client }, { client: other }] = [await pgClient(t, 'inet'), await pgClient(t, 'unix')]
+  await client.query('LISTEN news')
+  const heard: string[] = []
+  const all = new Promise<void>(resolve => client.on('notification', ({ payload }: { payload: string }) => heard.push(payload) === 100 && resolve()))
+  for (let i = 0; i < 100; i++) await other.query(`NOTIFY news, '${i}'`)
+  await all
+  t.deepEqual(heard, Array.from({ length: 100 }, (_, i) => `${i}`))
+})
+
+withClients('pg cancels a query by another connection', async t => {
+  const { client } = await pgClient(t, 'inet')
+  const begun = once(client, 'notice')
+  const sockets: TcpSocket[] = []
+  // The server ends its connection, and pg knows of no other end of it.
+  const other = new Client({ ...whereOf('inet'), stream: () => streamInto(sockets) })
+  const failed = await new Promise<Error | null>(resolve => {
+    const query = new Query("DO $$ BEGIN RAISE NOTICE 'begun'; PERFORM pg_sleep(600); END $$", resolve)
+    client.query(query)
+    void begun.then(() => other.cancel(client, query))
+  })
+  t.like(failed, { code: '57014' })
+  t.deepEqual((await client.query('SELECT 1 AS one')).rows, [{ one: 1 }])
+  await until(() => sockets[0]!.closed)
+})
+
+withClients('pg gives up on a server that does not answer, and its socket is closed', async t => {
+  const silent = await listener(t)
+  const { client, sockets } = pgOf(t, 'inet', { host: '127.0.0.1', port: addressOf(silent).port, connectionTimeoutMillis: 50 })
+  await t.throwsAsync(client.connect(), { message: /timeout/ })
+  await until(() => sockets[0]!.closed)
+  const refused = pgOf(t, 'inet', { host: '127.0.0.1', port: 1 })
+  await t.throwsAsync(refused.client.connect(), { code: 'ECONNREFUSED', message: /^connect ECONNREFUSED 127\.0\.0\.1:1$/ })
+})
+
+// postgres, over our sockets
+
+for (const family of ['inet', 'unix'] as const) {
+  withClients(`postgres gets what it asks for over ${family}, and is told what is wrong`, async t => {
+    const { sql, sockets } = postgresOf(t, family)
+    t.deepEqual([...await sql`SELECT ${41}::int + 1 AS number, ${'Grüße'} AS text, ${Buffer.of(0, 255)}::bytea AS bytes`], [{ number: 42, text: 'Grüße', bytes: Buffer.of(0, 255) }])
+    await t.throwsAsync(sql`SELECT nonsense`, { code: '42703' })
+    await sql.end()
+    await until(() => sockets.every(({ closed }) => closed))
+  })
+}
+
+withClients('postgres copies 100,000 rows in and out', async t => {
+  const { sql } = postgresOf(t, 'inet', { max: 1 })
+  await sql`CREATE TEMPORARY TABLE copied (i int, text text)`
+  const lines = function *(): Generator<string> {
+    for (let i = 0; i < 100_000; i++) yield `${i}\t${'x'.repeat(i % 200)}\n`
+  }
+  await pipeline(Readable.from(lines()), await sql`COPY copied FROM STDIN`.writable())
+  t.deepEqual([...await sql`SELECT count(*)::int, sum(length(text))::int FROM copied`], [{ count: 100_000, sum: 9_950_000 }])
+  const out: Buffer[] = []
+  for await (const chunk of await sql`COPY copied TO STDOUT`.readable()) out.push(chunk as Buffer)
+  // When it is told to pause, postgres passes some chunks on out of their order, over a net.Socket as well.
+  const sorted = String(Buffer.concat(out)).split(/(?<=\n)/).toSorted((a, b) => parseInt(a) - parseInt(b))
+  t.true(sorted.join('') === [...lines()].join(''))
+})
+
+withClients('postgres reads 200,000 rows by a cursor, and stops where it is told to', async t => {
+  const { sql } = postgresOf(t, 'unix', { max: 1 })
+  let next = 0
+  for await (const rows of sql<{ i: number }>`SELECT i FROM generate_series(0, 199999) AS i`.cursor(1000)) {
+    for (const { i } of rows) if (i !== next++) t.fail(`row ${next - 1} is ${i}`)
+    if (next >= 100_000) break
+  }
+  t.is(next, 100_000)
+  t.deepEqual([...await sql`SELECT 1 AS one`], [{ one: 1 }])
+})
+
+withClients('postgres sends and gets 20 MB in one value, and 2,000 queries at once', async t => {
+  const { sql } = postgresOf(t, 'inet', { max: 4 })
+  const value = Buffer.alloc(20_000_000, '0123456789')
+  const [row] = await sql<{ value: Buffer }>`SELECT ${value}::bytea AS value`
+  t.true(row!.value.equals(value))
+  const answers = await Promise.all(Array.from({ length: 2000 }, async (_, i) => (await sql<{ i: number }>`SELECT ${i}::int AS i`)[0]!.i))
+  t.deepEqual(answers, Array.from({ length: 2000 }, (_, i) => i))
+})
+
+withClients('postgres hears what others notify, until it listens no more', async t => {
+  const { sql } = postgresOf(t, 'inet')
+  const heard: string[] = []
+  const { unlisten } = await sql.listen('tidings', payload => void heard.push(payload))
+  for (let i = 0; i < 100; i++) await sql.notify('tidings', `${i}`)
+  await until(() => heard.length === 100)
+  await unlisten()
+  await sql.notify('tidings', 'too late')
+  t.deepEqual(heard, Array.from({ length: 100 }, (_, i) => `${i}`))
+})
+
+withClients('postgres cancels a query by another connection', async t => {
+  const { sql, sockets } = postgresOf(t, 'inet', { onnotice: () => query.cancel() })
+  const query = sql`DO $$ BEGIN RAISE NOTICE 'begun'; PERFORM pg_sleep(600); END $$`
+  await t.throwsAsync(query, { code: '57014' })
+  t.deepEqual([...await sql`SELECT 1 AS one`], [{ one: 1 }])
+  t.is(sockets.length, 2)
+})
+
+// The server goes down, which is before all else: the other tests wait for those that are serial
+
+unless(lacksClients, test.serial)('when the server goes down, pg and postgres say so, and when it is there again they go on', async t => {
+  const { client, sockets } = await pgClient(t, 'inet')
+  const { sql } = postgresOf(t, 'unix', { max: 1, backoff: 0.01 })
+  const pool = new Pool({ ...whereOf('inet'), max: 1, stream: () => streamInto(sockets) })
+  t.teardown(() => pool.end())
+  await Promise.all([pool.query('SELECT 1'), sql`SELECT 1`])
+  const told: string[] = []
+  for (const who of [client, pool]) who.on('error', (error: { code: string }) => told.push(error.code))
+  const ended = new Promise(resolve => client.once('end', resolve))
+  const waiting = [t.throwsAsync(client.query('SELECT pg_sleep(600)')), t.throwsAsync(sql`SELECT pg_sleep(600)`)]
+  await server.stop()
+  await Promise.all([...waiting, ended])
+  await until(() => told.length > 0 && sockets.every(({ closed }) => closed))
+  await t.throwsAsync(pool.query('SELECT 1'), { code: 'ECONNREFUSED' })
+  await t.throwsAsync(sql`SELECT 1`, { code: 'ENOENT' })
+  await server.start()
+  t.deepEqual([(await pool.query('SELECT 1 AS one')).rows, [...await sql`SELECT 1 AS one`]], [[{ one: 1 }], [{ one: 1 }]])
+})
+
 /** A connection to the server. */
 async function open(t: ExecutionContext, family: Family): Promise<TcpSocket> {
   const socket = closing(t, tcp(family))
@@ -114,4 +294,48 @@ async function session(t: ExecutionContext): Promise<TcpSocket> {
 async function query(socket: TcpSocket, text: string): Promise<Message[]> {
   await socket.send(message('Q', `${text}\0`))
   return await receiveTo(socket, 'Z')
+}
+
+/** Where a client finds the server, and who it is there. */
+function whereOf(family: Family): Omit<PgConfig, 'stream'> {
+  const host = family === 'unix' ? server.home : '127.0.0.1'
+  return { host, port: server.port, user: 'postgres', password: server.password, database: 'postgres' }
+}
+
+/** A stream that is not connected yet, over a socket that goes to the others. */
+function streamInto(sockets: TcpSocket[], family: Family = 'inet'): SocketDuplex {
+  const socket = tcp(family)
+  sockets.push(socket)
+  return socket.toDuplex()
+}
+
+/** A client of pg, and the sockets that it uses. */
+function pgOf(t: ExecutionContext, family: Family, config: Partial<PgConfig> = {}): { client: PgClient; sockets: TcpSocket[] } {
+  const sockets: TcpSocket[] = []
+  const client = new Client({ ...whereOf(family), stream: () => streamInto(sockets, family), ...config })
+  t.teardown(() => client.end())
+  return { client, sockets }
+}
+
+/** As `pgOf`, connected. */
+async function pgClient(t: ExecutionContext, family: Family): Promise<{ client: PgClient; sockets: TcpSocket[] }> {
+  const all = pgOf(t, family)
+  await all.client.connect()
+  return all
+}
+
+/**
+ * A pool of postgres, and the sockets that it has used. It is given streams that are still to be connected, so that it hears of those that
+ * cannot be: when a promise of a stream rejects, its later queries wait for ever.
+ */
+function postgresOf(t: ExecutionContext, family: Family, options: Partial<Parameters<PostgresJs>[0]> = {}): { sql: Sql; sockets: TcpSocket[] } {
+  const sockets: TcpSocket[] = []
+  const sql = postgres({
+    ...whereOf(family),
+    socket: () => streamInto(sockets, family).connect(family === 'unix' ? { path: server.path } : { host: '127.0.0.1', port: server.port }),
+    onnotice() {},
+    ...options
+  })
+  t.teardown(() => sql.end({ timeout: 1 }))
+  return { sql, sockets }
 }

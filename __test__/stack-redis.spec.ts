@@ -1,11 +1,19 @@
 /** Redis: its protocol spoken by hand, and its clients over our sockets. */
-import type { ExecutionContext } from 'ava'
+import { pipeline } from 'node:stream/promises'
+import test, { type ExecutionContext } from 'ava'
 import { tcp, type Family, type Reader, type TcpSocket } from 'socket2'
+import { command, receive, type IoRedis, type IoRedisModule, type NodeRedis, type NodeRedisModule, type Reply } from './_redis.js'
 import { Redis } from './_servers.js'
+import { serving, until } from './_serve.js'
+import { users } from './_users.js'
 import { closing, unless } from './_util.js'
 
 const server = new Redis()
 const withRedis = unless(server.reason)
+const { reason: lacksClients, load } = users('clients', server.reason)
+const withClients = unless(lacksClients)
+const { Redis: IoRedisClient, AbstractConnector } = load<IoRedisModule>('ioredis')
+const { createClient } = load<NodeRedisModule>('redis')
 
 // Its protocol, by hand
 
@@ -29,7 +37,7 @@ for (const family of ['inet', 'unix'] as const) {
 withRedis('10,000 commands in one send are answered in their order', async t => {
   const { socket, reader } = await visit(t, 'inet')
   const key = keyOf(t)
-  const sending = socket.send(Array.from({ length: 10_000 }, () => command('INCR', key)).join(''))
+  const sending = socket.send(Array.from({ length: 10_000 }, () => command('INCR', key)))
   for (let i = 1; i <= 10_000; i++) t.is(await reader.line(), `:${i}`)
   await sending
   t.is(reader.buffered, 0)
@@ -56,7 +64,7 @@ withRedis('a message that is published comes to who waits for it, whose wait may
   controller.abort()
   await t.throwsAsync(aborted, { any: true, name: 'AbortError' })
   t.is(await publisher.ask('PUBLISH', channel, 'news'), 1)
-  t.deepEqual(await reply(subscriber.reader), [Buffer.from('message'), Buffer.from(channel), Buffer.from('news')])
+  t.deepEqual(await receive(subscriber.reader), [Buffer.from('message'), Buffer.from(channel), Buffer.from('news')])
 })
 
 withRedis('QUIT is answered, and then the stream ends', async t => {
@@ -81,7 +89,131 @@ withRedis('who waits for a reply hears that the server has ended the connection'
   await t.throwsAsync(hearing, { code: 'ERR_UNEXPECTED_EOF' })
 })
 
-type Reply = string | number | Buffer | Error | null | Reply[]
+// ioredis, over our sockets
+
+for (const family of ['inet', 'unix'] as const) {
+  withClients(`ioredis sets and gets over ${family}, text and bytes, and is told what is wrong`, async t => {
+    const { redis, sockets } = ioredis(t, family)
+    const key = keyOf(t)
+    t.is(await redis.set(key, 'Grüße\r\n'), 'OK')
+    t.is(await redis.get(key), 'Grüße\r\n')
+    await redis.set(key, Buffer.of(0, 255, 13, 10))
+    t.deepEqual(await redis.getBuffer(key), Buffer.of(0, 255, 13, 10))
+    await t.throwsAsync(redis.incr(key), { message: /not an integer/ })
+    t.is(await redis.quit(), 'OK')
+    await until(() => sockets.every(({ closed }) => closed))
+    t.is(sockets.length, 1)
+  })
+}
+
+withClients('a pipeline of 10,000 commands is answered in its order, and a transaction as one', async t => {
+  const { redis } = ioredis(t, 'inet')
+  const key = keyOf(t)
+  const answers = await redis.pipeline(Array.from({ length: 10_000 }, () => ['incr', key])).exec()
+  t.deepEqual(answers.map(([, number]) => number), Array.from({ length: 10_000 }, (_, i) => i + 1))
+  t.deepEqual(await redis.multi([['set', key, 'x'], ['incr', key], ['get', key]]).exec().then(all => all.map(([error, value]) => error?.message ?? value)),
+    ['OK', 'ERR value is not an integer or out of range', 'x'])
+})
+
+withClients('10,000 commands one by one, 100 at a time, are answered', async t => {
+  const { redis } = ioredis(t, 'unix')
+  const key = keyOf(t)
+  await Promise.all(Array.from({ length: 100 }, async () => {
+    for (let i = 0; i < 100; i++) await redis.incr(key)
+  }))
+  t.is(await redis.get(key), '10000')
+})
+
+withClients('a value of 20 MB goes there and back by ioredis', async t => {
+  const { redis } = ioredis(t, 'inet')
+  const value = Buffer.alloc(20_000_000, 'abcdefghij')
+  await redis.set(keyOf(t), value)
+  t.true((await redis.getBuffer(keyOf(t)))?.equals(value))
+})
+
+withClients('1,000 messages come to all who subscribe, in their order, until they do no more', async t => {
+  const [{ redis: one }, { redis: other }, { redis: publisher }] = [ioredis(t, 'inet'), ioredis(t, 'unix'), ioredis(t, 'inet')]
+  const channel = keyOf(t)
+  const heard: [string[], string[]] = [[], []]
+  one.on('message', (_channel: string, text: string) => heard[0].push(text))
+  other.on('pmessage', (_pattern: string, _channel: string, text: string) => heard[1].push(text))
+  await one.subscribe(channel, 'another')
+  await other.psubscribe(`${channel.slice(0, 10)}*`)
+  await Promise.all(Array.from({ length: 1000 }, (_, i) => publisher.publish(channel, `${i}`)))
+  await until(() => heard.every(({ length }) => length === 1000))
+  await one.unsubscribe(channel)
+  t.is(await publisher.publish(channel, 'too late'), 1)
+  const all = Array.from({ length: 1000 }, (_, i) => `${i}`)
+  t.deepEqual(heard[0], all)
+  t.deepEqual(heard[1].slice(0, 1000), all)
+})
+
+withClients('a wait for a list ends by what another client pushes', async t => {
+  const [{ redis }, { redis: other }] = [ioredis(t, 'inet'), ioredis(t, 'unix')]
+  const waiting = redis.blpop(keyOf(t), 0)
+  await other.rpush(keyOf(t), 'here')
+  t.deepEqual(await waiting, [keyOf(t), 'here'])
+})
+
+withClients('when the server ends a connection, ioredis makes another one and goes on', async t => {
+  const [{ redis, sockets }, { redis: other }] = [ioredis(t, 'inet'), ioredis(t, 'unix')]
+  const id = await redis.call('CLIENT', 'ID') as number
+  const ready = new Promise(resolve => redis.on('close', () => redis.once('ready', resolve)))
+  t.is(await other.call('CLIENT', 'KILL', 'ID', id), 1)
+  await ready
+  t.not(await redis.call('CLIENT', 'ID'), id)
+  t.deepEqual(sockets.map(({ closed }) => closed), [true, false])
+})
+
+// redis, which takes no stream, so that our sockets are on both sides of a proxy in front of the server
+
+withClients('redis sets, gets and counts through a proxy of ours', async t => {
+  const client = await nodeRedis(t)
+  const key = keyOf(t)
+  const value = 'x'.repeat(5_000_000)
+  t.is(await client.set(key, value), 'OK')
+  t.true(await client.get(key) === value)
+  await t.throwsAsync(client.incr(key), { message: /not an integer/ })
+  const counts = await Promise.all(Array.from({ length: 10_000 }, () => client.incr(`${key}:count`)))
+  t.deepEqual(counts, Array.from({ length: 10_000 }, (_, i) => i + 1))
+})
+
+withClients('messages come to redis through a proxy of ours', async t => {
+  const [publisher, subscriber] = [await nodeRedis(t), await nodeRedis(t)]
+  const heard: string[] = []
+  await subscriber.subscribe(keyOf(t), text => void heard.push(text))
+  await Promise.all(Array.from({ length: 1000 }, (_, i) => publisher.publish(keyOf(t), `${i}`)))
+  await until(() => heard.length === 1000)
+  t.deepEqual(heard, Array.from({ length: 1000 }, (_, i) => `${i}`))
+})
+
+withClients('when the server ends the connection behind the proxy, redis hears it, and goes on by another one', async t => {
+  const client = await nodeRedis(t)
+  const errors: Error[] = []
+  client.on('error', (error: Error) => errors.push(error))
+  const ready = new Promise(resolve => client.once('ready', resolve))
+  const id = await client.sendCommand(['CLIENT', 'ID'])
+  const { ask } = await visit(t, 'inet')
+  await ask('CLIENT', 'KILL', 'ID', `${id as number}`)
+  await ready
+  t.not(await client.sendCommand(['CLIENT', 'ID']), id)
+  t.is(errors.length, 1)
+})
+
+// The server goes down, which is before all else: the other tests wait for those that are serial
+
+unless(lacksClients, test.serial)('when the server goes down ioredis waits for it, and goes on when it is there again', async t => {
+  const { redis, sockets } = ioredis(t, 'inet')
+  await redis.set(keyOf(t), 'x')
+  const closed = new Promise(resolve => redis.once('close', resolve))
+  await server.stop()
+  await closed
+  const answer = redis.get(keyOf(t))
+  await until(() => sockets.length > 3)
+  await server.start()
+  t.is(await answer, null, 'it has kept nothing')
+  t.deepEqual(sockets.filter(({ closed }) => !closed).length, 1)
+})
 
 interface Visit {
   socket: TcpSocket
@@ -92,39 +224,52 @@ interface Visit {
 
 /** A connection to the server. */
 async function visit(t: ExecutionContext, family: Family): Promise<Visit> {
-  const socket = closing(t, tcp(family))
-  await (family === 'unix' ? socket.connect(`unix:${server.path}`, 0) : socket.connect('127.0.0.1', server.port))
+  const socket = await connected(closing(t, tcp(family)))
   const reader = socket.reader()
   const ask = async (...words: (string | Buffer)[]): Promise<Reply> => {
-    const parts = words.flatMap(word => [Buffer.from(`$${Buffer.byteLength(word)}\r\n`), Buffer.from(word), Buffer.from('\r\n')])
-    await socket.send([Buffer.from(`*${words.length}\r\n`), ...parts])
-    return await reply(reader)
+    await socket.send(command(...words))
+    return await receive(reader)
   }
   return { socket, reader, ask }
 }
 
-function command(...words: string[]): string {
-  return `*${words.length}\r\n${words.map(word => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`
+/** Connects a socket to the server. */
+async function connected(socket: TcpSocket): Promise<TcpSocket> {
+  return await (socket.family === 'unix' ? socket.connect(`unix:${server.path}`, 0) : socket.connect('127.0.0.1', server.port))
 }
 
-/** The next reply: a status, an error, a number, bytes, or several of them. */
-async function reply(reader: Reader): Promise<Reply> {
-  const kind = String(await reader.exact(1))
-  const line = await reader.line()
-  if (line === null) throw new Error('the reply lacks its end')
-  if (kind === '+') return line
-  if (kind === '-') return new Error(line)
-  const number = Number(line)
-  if (kind === ':') return number
-  if (number < 0) return null
-  if (kind === '$') {
-    const bytes = await reader.exact(number)
-    if (String(await reader.exact(2)) !== '\r\n') throw new Error('the bytes lack their end')
-    return bytes
+/** A client of ioredis, and the sockets that it has used. */
+function ioredis(t: ExecutionContext, family: Family): { redis: IoRedis; sockets: TcpSocket[] } {
+  const sockets: TcpSocket[] = []
+  class Connector extends AbstractConnector {
+    constructor({ disconnectTimeout }: { disconnectTimeout: number }) {
+      super(disconnectTimeout)
+    }
+
+    async connect(): Promise<object> {
+      this.connecting = true
+      const socket = tcp(family)
+      sockets.push(socket)
+      this.stream = socket.toDuplex().connect(family === 'unix' ? { path: server.path } : { host: '127.0.0.1', port: server.port })
+      return this.stream
+    }
   }
-  const all: Reply[] = []
-  while (all.length < number) all.push(await reply(reader))
-  return all
+  const redis = new IoRedisClient({ Connector, retryStrategy: () => 10 })
+  redis.on('error', () => {}) // what befalls it the commands tell
+  t.teardown(() => redis.disconnect())
+  return { redis, sockets }
+}
+
+/** A client of redis that is connected to a proxy of ours. */
+async function nodeRedis(t: ExecutionContext): Promise<NodeRedis> {
+  const { address: { port } } = await serving(t, { onError() {} }, async socket => {
+    const [client, behind] = [socket, await connected(tcp())].map(one => one.toDuplex())
+    await pipeline(client!, behind!, client!)
+  })
+  const client = createClient({ socket: { host: '127.0.0.1', port, reconnectStrategy: () => 10 } })
+  t.teardown(() => client.destroy())
+  await client.connect()
+  return client
 }
 
 /** A key, or channel, that is the test's own. */

@@ -282,7 +282,7 @@ export class SocketDuplex extends Duplex {
     this.#early?.fail(closedError('write'))
     this.#early = undefined
     // After 'error', which the callback has arranged.
-    process.nextTick(() => this.emit('close', Boolean(error)))
+    setImmediate(() => this.emit('close', Boolean(error)))
   }
 
   /** The socket is connected, or is not going to be. */

@@ -1,6 +1,6 @@
 // What test files want that is not of this repository, fetched before they run. What cannot be had they leave out, each test by its name.
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { debianExtras, unpackLacking } from './debian.mjs'
 import { find, folder, isInstalled, programs } from './servers.cjs'
 import { all } from './specs.mjs'
@@ -13,10 +13,19 @@ const needless = /^(libllvm|perl|libperl|postgresql-(client|common)|ssl-cert|lib
 /** Makes ready what these test files use, or all of them. */
 export async function setUp(specs) {
   await debianExtras('iproute2') // for the networks of __test__/_network.ts
-  const texts = (specs.length === 0 ? all() : specs).map(file => contents(join(root, file)))
-  if (texts.some(text => text.includes("from './_servers.js'"))) await fetchServers()
-  const sets = texts.flatMap(text => Array.from(text.matchAll(/\busers\('([\w-]+)'/g), ([, set]) => set))
+  const files = withImports(specs.length === 0 ? all() : specs)
+  if (files.some(file => file.endsWith('/_servers.js'))) await fetchServers()
+  const sets = files.flatMap(file => Array.from(contents(join(root, file)).matchAll(/\busers\('([\w-]+)'/g), ([, set]) => set))
   for (const set of new Set(sets)) await fetchUsers(set)
+}
+
+/** These files, and those of the tests that they import. */
+function withImports(files) {
+  const found = new Set(files)
+  for (const file of found) {
+    for (const [, name] of contents(join(root, file)).matchAll(/ from '\.\/(_\w+\.js)'/g)) found.add(`${dirname(file)}/${name}`)
+  }
+  return [...found]
 }
 
 /**
