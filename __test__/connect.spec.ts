@@ -4,9 +4,10 @@ import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { Address, pair, tcp, type Family, type TcpSocket } from 'socket2'
-import { addressOf, closing, connectedPair, freshPath, lacks, listener, loopback, unless, wine } from './_util.js'
+import { deserted, fullListener } from './_nobody.js'
+import { closing, connectedPair, freshPath, lacks, listener, loopback, unless, wine } from './_util.js'
 
 const families: Family[] = ['inet', 'inet6', 'unix']
 const onWindows = process.platform === 'win32' && wine === 0
@@ -180,24 +181,6 @@ unless(onWindows && 'Windows has no connection of a socket to itself')('a socket
   await socket.send('hello me')
   t.is(String(await socket.recv()), 'hello me')
 })
-
-/** An address at which somebody was, and nobody else can be as long as the test runs. */
-async function deserted(t: ExecutionContext, family: Family): Promise<Address> {
-  const socket = await closing(t, tcp(family)).bind(...loopback(t, family))
-  return socket.localAddress!
-}
-
-/** A listener with no room left: the system drops what asks for a connection. */
-async function fullListener(t: ExecutionContext, family: Family): Promise<{ full: TcpSocket; address: Address }> {
-  const full = await closing(t, tcp(family)).listen(...loopback(t, family), 0)
-  const address = addressOf(full)
-  // Some systems have room for more than was asked for.
-  for (let i = 0; i < 300; i++) {
-    const connected = await closing(t, tcp(family)).connect(address, { timeout: 30 }).then(() => true, () => false)
-    if (!connected) return { full, address }
-  }
-  throw new Error('a backlog of 0 has room for hundreds')
-}
 
 test('reading the error of a connect that was refused does not hide it from the connect', async t => {
   const address = await deserted(t, 'inet')

@@ -1,23 +1,24 @@
 // socket2/dgram: what the documentation of unix-dgram promises, what node:dgram has besides, and the libraries that are built on the former.
 import { once } from 'node:events'
 import { readdirSync, renameSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { constants } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { udp, type UdpSocket } from 'socket2'
 import { createSocket, type DatagramError, type RemoteInfo, type Socket } from 'socket2/dgram'
-import { lastLine, npmLacks, outOfReach, output, root } from './_packages.js'
-import type { Reason } from './_system.js'
+import { users } from './_users.js'
 import { child, closing, freshPath, lacks, staysAlive, unless } from './_util.js'
 
 const unix = unless(lacks.unixDatagrams)
 const abstract = unless(lacks.unixDatagrams || lacks.abstractNames)
 
 /** Libraries that use unix-dgram, with ours under that name. */
-const users = await fetchUsers()
-const withUsers = unless(users.reason)
-const { StatsD, Syslog, winston, createSocket: theirs } = users.modules
+const { reason, load, resolve } = users('unix-dgram', lacks.unixDatagrams)
+const withUsers = unless(reason)
+const { StatsD } = load<HotShots>('hot-shots')
+const { Syslog } = load<WinstonSyslog>('winston-syslog')
+const winston = load<Winston>('winston')
 
 // Messages
 
@@ -384,8 +385,10 @@ unix('wrong arguments are thrown at once, and nothing is sent', async t => {
 
 // The libraries that use unix-dgram
 
-withUsers('in a project where unix-dgram leads to socket2/dgram both are one, imported or required', t => {
-  t.is(theirs, createSocket)
+withUsers('in a project where unix-dgram leads to socket2/dgram both are one, imported or required', async t => {
+  const imported = await import(pathToFileURL(resolve('unix-dgram')).href) as { createSocket: unknown }
+  const required = load<{ createSocket: unknown }>('unix-dgram')
+  t.deepEqual([imported.createSocket, required.createSocket], [createSocket, createSocket])
 })
 
 withUsers('metrics of hot-shots arrive, and its close is told once', async t => {
@@ -463,24 +466,16 @@ interface Logger extends NodeJS.EventEmitter {
   info(text: string): void
 }
 
-interface Modules {
+interface HotShots {
   StatsD: new (options: { protocol: string; path: string; errorHandler: (error: DatagramError) => void; [option: string]: unknown }) => Statistics
-  Syslog: new (options: { protocol: string; path: string; [option: string]: unknown }) => { close(): void }
-  winston: { createLogger(options: { transports: object[]; [option: string]: unknown }): Logger }
-  createSocket: unknown
 }
 
-/** What the packages export, or why they are not there. */
-async function fetchUsers(): Promise<{ reason: Reason; modules: Modules }> {
-  const without = (reason: Reason): { reason: Reason; modules: Modules } => ({ reason, modules: {} as Modules })
-  if (lacks.unixDatagrams || npmLacks) return without(lacks.unixDatagrams || npmLacks)
-  try {
-    const home = JSON.parse(lastLine(await output(process.execPath, [join(root, 'scripts/users.mjs')]))) as string
-    return { reason: false, modules: await import(pathToFileURL(join(home, 'index.mjs')).href) as Modules }
-  } catch (error) {
-    if (!outOfReach(error, 'fetching the libraries that use unix-dgram')) throw error
-    return without('hot-shots and winston-syslog have not been fetched yet, and the registry of npm is out of reach')
-  }
+interface WinstonSyslog {
+  Syslog: new (options: { protocol: string; path: string; [option: string]: unknown }) => { close(): void }
+}
+
+interface Winston {
+  createLogger(options: { transports: object[]; [option: string]: unknown }): Logger
 }
 
 function logTo(t: ExecutionContext, path: string, protocol: string): Logger {

@@ -1,11 +1,20 @@
-import { spawn } from 'node:child_process'
+/** What the examples have in common, and the short ones; the others have files of their own. */
 import { once } from 'node:events'
+import { readFileSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import test, { type ExecutionContext } from 'ava'
-import { Address, tcp } from 'socket2'
+import test from 'ava'
+import { tcp } from 'socket2'
+import { addressIn, ended, example, talk } from './_examples.js'
 import { lacksPing } from './_icmp.js'
-import { lacks, unless, wine } from './_util.js'
+import { closing, lacks, unless, wine } from './_util.js'
+
+test('each example stands in docs/examples.md, which has no other', t => {
+  const root = new URL('../../', import.meta.url)
+  const there = readdirSync(new URL('examples', root)).filter(name => name.endsWith('.ts') || name === 'electron')
+  const told = readFileSync(new URL('docs/examples.md', root), 'utf8').matchAll(/^\| \[\w+\]\(\.\.\/examples\/([\w.]+)\)/gm)
+  // How the tour tells what it tells is no example.
+  t.deepEqual(Array.from(told, ([, name]) => name).toSorted(), there.filter(name => name !== 'story.ts').toSorted())
+})
 
 unless(wine > 0 && 'the tour’s 100,000 messages take Wine minutes')('the tour ends by itself with status 0, and no colours go to a pipe', async t => {
   const child = example(t, 'tour')
@@ -18,23 +27,84 @@ unless(wine > 0 && 'the tour’s 100,000 messages take Wine minutes')('the tour 
 })
 
 test('the echo server sends back what it gets, and ends on an interrupt', async t => {
-  const child = example(t, 'echo')
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
-  const greeting = String((await lines.next()).value)
-  const address = Address.parse(greeting.slice('listening on '.length))
-
-  const client = await tcp().connect(address)
-  t.teardown(() => client.close())
+  const server = talk(t, 'echo')
+  const client = await closing(t, tcp()).connect(addressIn(await server.lineLike(/^listening on /)))
   await client.send('over and out')
   t.is(String(await client.recvExact(12)), 'over and out')
-  client.close()
-  t.regex(String((await lines.next()).value), /sent 12 bytes$/)
+  client.shutdown('write')
+  t.is((await client.recvAll()).length, 0)
+  t.is(await server.line(), `${client.localAddress} came`)
+  t.regex(String(await server.line()), /^\S+ left after [\d.]+ m?s, sent 12 bytes$/)
 
-  const exit = once(child, 'exit')
-  child.kill('SIGINT')
+  const exit = once(server.child, 'exit')
+  server.signal('SIGINT')
+  if (!lacks.posix) t.is(await server.rest(), 'served 1 connections, 12 bytes')
   // Where there are no signals, that one ends the process by force.
-  t.deepEqual(await exit, lacks.posix ? [null, 'SIGINT'] : [0, null])
+  const [status, signal] = await exit as [number | null, NodeJS.Signals | null]
+  if (lacks.posix) t.true(signal === 'SIGINT' || status !== 0)
+  else t.deepEqual([status, signal], [0, null])
 })
+
+test('the echo server closes who is silent for too long', async t => {
+  const server = talk(t, 'echo', ['--idle', '0.1'])
+  const client = await closing(t, tcp()).connect(addressIn(await server.lineLike(/^listening on /)))
+  t.is((await client.recvAll()).length, 0)
+  await server.lineLike(/ was closed, silent for too long after /)
+})
+
+unless(lacks.posix)('the echo server closes in the end who does not end within the time that is given', async t => {
+  const server = talk(t, 'echo', ['--grace', '0.2'])
+  const client = await closing(t, tcp()).connect(addressIn(await server.lineLike(/^listening on /)))
+  await server.lineLike(/ came$/)
+  server.signal('SIGTERM')
+  t.is((await client.recvAll()).length, 0)
+  t.regex(await server.rest(), /^closing; connections that are there have 200 ms to end: 1\n\S+ was closed, its time being over after .*\nserved 1 connections, 0 bytes$/)
+})
+
+unless(lacks.posix)('the echo server serves who is there while it closes, and ends with the last of them', async t => {
+  const server = talk(t, 'echo', ['--grace', '60'])
+  const client = await closing(t, tcp()).connect(addressIn(await server.lineLike(/^listening on /)))
+  await server.lineLike(/ came$/)
+  server.signal('SIGINT')
+  await server.lineLike(/^closing; /)
+  await client.send('still here')
+  t.is(String(await client.recvExact(10)), 'still here')
+  client.close()
+  t.regex(await server.rest(), /sent 10 bytes\nserved 1 connections, 10 bytes$/)
+})
+
+test('a port that is taken is said in one line, with what helps', async t => {
+  const server = talk(t, 'echo')
+  const { port } = addressIn(await server.lineLike(/^listening on /))
+  const { status, stdout, stderr } = await ended(t, 'echo', '--port', String(port))
+  t.deepEqual([status, stdout], [1, ''])
+  t.regex(stderr, /^echo: bind EADDRINUSE 127\.0\.0\.1:\d+ \(somebody listens there already: .*\)\n$/)
+})
+
+/** For each example what it takes for wrong, besides options that nobody knows. */
+const misuses: Record<string, string[][]> = {
+  chat: [[], ['serve', 'here'], ['join', 'nowhere'], ['serve', '--most', '0']],
+  dig: [[], ['a..b'], ['x', 'AX'], ['-x', '1.2.3'], ['x', '+long']],
+  echo: [['7000'], ['--port', '65536'], ['--idle', '0']],
+  forward: [['1'], ['1', 'nowhere'], ['1', '127.0.0.1:65536']],
+  https: [[], ['--cert', 'x'], ['--cert', 'x', '--key', 'x', '--port', 'x']],
+  proxy: [[], ['nowhere'], ['1', '--key', 'x'], ['1', '--most', '0']],
+  restart: [[], ['/tmp/x', 'y']],
+  scan: [[], ['127.0.0.1', '9-8'], ['127.0.0.1', '1-65536']],
+  transfer: [['serve'], ['get', '127.0.0.1:1'], ['get', '127.0.0.1:1/x', '--tries', '0']]
+}
+for (const [name, uses] of Object.entries(misuses)) {
+  unless(wine > 0 && 'arguments are understood alike everywhere')(`${name} explains itself, and says in one line what is wrong with its arguments`, async t => {
+    const help = await ended(t, name, '--help')
+    t.deepEqual([help.status, help.stderr], [0, ''])
+    t.regex(help.stdout, new RegExp(`^Usage: ${name} `))
+    for (const args of [['--nonsense'], ...uses]) {
+      const { status, stdout, stderr } = await ended(t, name, ...args)
+      t.deepEqual([status, stdout], [2, ''], args.join(' '))
+      t.regex(stderr, new RegExp(`^${name}: .+ \\(--help tells more\\)\n$`))
+    }
+  })
+}
 
 for (const name of ['ping', 'traceroute']) {
   test(`${name} explains itself, and is told apart by its status when it is used wrongly`, async t => {
@@ -60,7 +130,7 @@ for (const [name, options] of Object.entries(wrong)) {
 }
 
 unless(lacks.posix || lacksPing('inet'))('ping ends quietly when nobody reads what it says', async t => {
-  const child = example(t, 'ping', ['-i', '0.02', '127.0.0.1'], false)
+  const child = example(t, 'ping', ['-i', '0.02', '127.0.0.1'], { aloud: false })
   let complaints = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints += text))
   child.stdout.once('data', () => child.stdout.destroy())
@@ -73,7 +143,7 @@ unless(lacksPing('inet'))('ping tells its statistics when it is interrupted', as
   const exit = once(child, 'exit')
   const text: string[] = []
   for await (const line of createInterface(child.stdout)) {
-    if (/icmp_seq=3/.test(line)) child.kill('SIGINT')
+    if (/icmp_seq=3\b/.test(line)) process.kill(child.pid!, 'SIGINT')
     text.push(line)
   }
   t.regex(text.join('\n'), /^PING 127\.0\.0\.1 \(127\.0\.0\.1\) 56\(84\) bytes of data\.\n64 bytes from 127\.0\.0\.1: icmp_seq=1 ttl=\d+ time=\S+ ms\n/)
@@ -81,21 +151,3 @@ unless(lacksPing('inet'))('ping tells its statistics when it is interrupted', as
   t.regex(text.join('\n'), /\n\d+ packets answered or given up, \d+ received, 0% packet loss, time \d+ms\nrtt min\/avg\/max\/mdev = [\d.]+(\/[\d.]+){3} ms$/)
   t.deepEqual(await exit, [0, null])
 })
-
-function example(t: ExecutionContext, name: string, args: string[] = [], aloud = true) {
-  const script = fileURLToPath(new URL(`../examples/${name}.js`, import.meta.url))
-  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  if (aloud) child.stderr.pipe(process.stderr)
-  t.teardown(() => child.kill('SIGKILL'))
-  return child
-}
-
-/** Runs an example to its end. */
-async function ended(t: ExecutionContext, name: string, ...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
-  const child = example(t, name, args, false)
-  let [stdout, stderr] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  const [status] = (await once(child, 'close')) as [number | null]
-  return { status, stdout, stderr }
-}

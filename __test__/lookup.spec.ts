@@ -196,12 +196,18 @@ withNames('closing a socket ends its lookups at once', t => {
   t.deepEqual(names('closed'), { codes: Array(5).fill('ERR_SOCKET_CLOSED'), released: false })
 })
 
-withNames('a lookup can be aborted and times out, and ends a connect, whose socket is closed then', t => {
+withNames('a lookup can be aborted and times out, and ends a connect of either kind, whose socket is closed then', t => {
   const { aborted, timedOut, closed } = names('givenUp') as { aborted: boolean[]; timedOut: object[]; closed: boolean }
-  t.deepEqual(aborted, [true, true])
-  t.deepEqual(timedOut.map((error) => (error as { code: string }).code), Array(3).fill('ETIMEDOUT'))
-  t.deepEqual(timedOut.map((error) => (error as { timeout: number }).timeout), [20, 20, 0])
+  t.deepEqual(aborted, [true, true, true])
+  t.deepEqual(timedOut.map((error) => (error as { code: string }).code), Array(4).fill('ETIMEDOUT'))
+  t.deepEqual(timedOut.map((error) => (error as { timeout: number }).timeout), [20, 20, 0, 20])
   t.true(closed)
+})
+
+withNames('the timeout of a connect is for its lookup and what follows together', t => {
+  const { ms, ...error } = names('partly') as { ms: number }
+  t.deepEqual(error, { code: 'ETIMEDOUT', syscall: 'connect', timeout: 600 } as object)
+  t.true(ms > 599 && ms < 990, `${ms} ms`)
 })
 
 withNames('a name that does not exist is ENOTFOUND, a service without an answer EAI_AGAIN', t => {

@@ -168,7 +168,7 @@ test('what is no handle, or not any more, is refused by name, and nothing happen
   t.is(stranger.stderr, '')
   await t.throwsAsync(attach({ ...JSON.parse(stranger.stdout) as SocketHandle<'tcp'>, timeout: Infinity }), { code: 'ERR_SOCKET_BAD_STATE' })
   for (const wrong of [undefined, null, 5, 'key', {}, [], { ...handle, key: 'x' }, { ...handle, key: 5 }, { ...handle, type: 'pipe' }, { ...handle, type: 'constructor' },
-    { ...handle, family: 7 }, { ...handle, standing: 'closed' }, { ...handle, unread: 'text' }, { ...handle, timeout: -1 }, { ...handle, broken: 5 }, { ...handle, bytesRead: 0.5 }]) {
+    { ...handle, family: 7 }, { ...handle, standing: 'closed' }, { ...handle, header: 'PROXY' }, { ...handle, header: Buffer.from('PROXY') }, { ...handle, header: Buffer.from('PROXY TCP6 fe80::1%1 fe80::2 1 2\r\n') }, { ...handle, unread: 'text' }, { ...handle, timeout: -1 }, { ...handle, broken: 5 }, { ...handle, bytesRead: 0.5 }]) {
     const { code } = await t.throwsAsync(attach(wrong as never)) as { code?: string }
     t.regex(code ?? '', /^ERR_(INVALID_ARG|OUT_OF_RANGE)/, JSON.stringify(wrong))
   }

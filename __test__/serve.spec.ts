@@ -150,6 +150,23 @@ test('a connection that was accepted as the server begins to close is served, an
   t.is(server.connections, 0)
 })
 
+test('many handlers listen for the end at a time, and Node takes that for no leak', async t => {
+  const warnings: Error[] = []
+  const heard = (warning: Error): unknown => warning.name === 'MaxListenersExceededWarning' && warnings.push(warning)
+  process.on('warning', heard)
+  t.teardown(() => process.off('warning', heard))
+  const server = await serving(t, {}, async (socket, { signal }) => {
+    const end = once(signal, 'abort')
+    await socket.send('listens')
+    await end
+  })
+  const clients = await Promise.all(Array.from({ length: 12 }, async () => await visit(t, server)))
+  for (const client of clients) t.is(String(await client.recv()), 'listens')
+  await server.close()
+  await delay(0)
+  t.deepEqual(warnings, [])
+})
+
 test('a handler that closes its server when it hears of the end shortens the time it has', async t => {
   const server = await serving(t, {}, async (socket, { signal }) => {
     signal.addEventListener('abort', () => void server.close({ grace: 20 }))

@@ -3,6 +3,7 @@ import { getEventListeners } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
 import { tcp, type Family, type OperationOptions, type TcpSocket } from 'socket2'
+import { numbers } from './_random.js'
 import { closing, connectedPair, freshPath, lacks, listener, streams, unless } from './_util.js'
 
 const families: Family[] = ['inet', 'inet6', 'unix']
@@ -307,14 +308,4 @@ function ramp(from: number, length: number): Buffer {
   const data = Buffer.allocUnsafe(length)
   for (let i = 0; i < length; i++) data[i] = (from + i) % 251
   return data
-}
-
-/** Numbers from 0 to 1, the same in every run (mulberry32). */
-function numbers(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0
-    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

@@ -16,6 +16,8 @@ export interface Report {
 export interface LoadOptions {
   /** Each message has a connection of its own. */
   renewed?: boolean
+  /** Each message is a request for a page. */
+  http?: boolean
   /** It runs on any core, not on one of its own. */
   everywhere?: boolean
 }
@@ -25,8 +27,8 @@ export class Load {
   readonly #child: Child
 
   /** Resolves once `connections` are open, accepted and have echoed one message of `size` bytes each. */
-  static async start(port: number, connections: number, size: number, { renewed = false, everywhere = false }: LoadOptions = {}): Promise<Load> {
-    const command = [await program('load'), `127.0.0.1:${port}`, String(connections), String(size), ...(renewed ? ['renewed'] : [])]
+  static async start(port: number, connections: number, size: number, { renewed = false, http = false, everywhere = false }: LoadOptions = {}): Promise<Load> {
+    const command = [await program('load'), `127.0.0.1:${port}`, String(connections), String(size), ...(renewed ? ['renewed'] : []), ...(http ? ['http'] : [])]
     const child = await Child.start('the load generator', everywhere ? command : pinned('load', command))
     await child.line(30_000)
     return new Load(child)

@@ -3,13 +3,14 @@ import { parseArgs } from 'node:util'
 import { description, noCpuTime } from './machine.js'
 import type { Bench, Section } from './section.js'
 import { idle } from './sections/idle.js'
+import { stack } from './sections/stack.js'
 import { tcp } from './sections/tcp.js'
 import { threads } from './sections/threads.js'
 import { udp } from './sections/udp.js'
 import { echoServers, type Server } from './servers.js'
 import { table } from './table.js'
 
-const sections: Record<string, Section> = { tcp, udp, idle, threads }
+const sections: Record<string, Section> = { tcp, udp, idle, threads, stack }
 
 const usage = `npm run bench [-- section … options]
 

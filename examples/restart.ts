@@ -1,17 +1,15 @@
 // A server that is replaced while it runs, by a new version of itself, without refusing a connection: start it again, with the same path.
-import { parseArgs } from 'node:util'
 import { fromFd, serve, SocketError, tcp, type HandlerContext, type Server, type TcpSocket } from 'socket2'
+import { command, ending, Misuse, number } from './parts/command.js'
 
-const USAGE = `restart.js <path> [port]
-
+const USAGE = `Usage: restart path [port]
+  path    where the processes meet, one per server: only who may write there can take the server over
+  port    of the first one (any free one)
+  --help  this text
 Answers each line with its process id and the line. Whoever starts it again with the same path replaces the one that
-runs: the new process gets the listening socket of the old one over the unix socket at <path>, begins to accept, and
+runs: the new process gets the listening socket of the old one over the unix socket at the path, begins to accept, and
 says so; the old one then stops accepting, lets its connections come to their end, and exits.
-
-  <path>   where the processes meet, one per server: only who may write there can take the server over
-  [port]   of the first one; any free port by default
-
-Ctrl-C ends it without a successor. Linux, macOS and FreeBSD: Windows lets no sockets travel this way.`
+Ctrl+C ends it without a successor. Linux, macOS and FreeBSD: Windows lets no sockets travel this way.`
 
 /** How long the connections of a server that is replaced have to come to their end, in milliseconds. */
 const GRACE = 10_000
@@ -19,13 +17,10 @@ const GRACE = 10_000
 /** How long the other process may take to answer, in milliseconds. */
 const PATIENCE = 5_000
 
-const { values, positionals: [path, port = '0'] } = parseArgs({ allowPositionals: true, options: { help: { type: 'boolean' } } })
-if (values.help || path === undefined) {
-  console.log(USAGE)
-  process.exitCode = values.help ? 0 : 2
-} else {
-  await main(`unix:${path}`, Number(port))
-}
+await command(USAGE, {}, async ({ positionals: [path, port = '0', surplus] }) => {
+  if (path === undefined || surplus !== undefined) throw new Misuse(path === undefined ? 'a path is needed' : `'${surplus}' is too much`)
+  await main(`unix:${path}`, number('port', port, 0, 65535))
+})
 
 async function main(place: string, port: number): Promise<void> {
   const predecessor = await visit(place)
@@ -34,18 +29,16 @@ async function main(place: string, port: number): Promise<void> {
   if (predecessor) await replace(predecessor)
 
   const control = await tcp('unix', undefined, { replaceStale: true }).listen(place)
-  const end = (): void => {
+  ending().addEventListener('abort', () => {
     control.close()
     void server.close({ grace: GRACE })
-  }
-  process.once('SIGINT', end).once('SIGTERM', end)
+  })
   console.log(`${process.pid} serves at ${server.address}`)
 
   for await (const successor of control.connections()) {
     if (await handOver(server, control, successor)) break
   }
   await server.close({ grace: GRACE })
-  process.off('SIGINT', end).off('SIGTERM', end)
 }
 
 /** What the server does. When it is being replaced a connection ends after the answer it waits for. */

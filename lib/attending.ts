@@ -1,7 +1,10 @@
 /** The connections of a server that one thread has, each with its handler. */
+import { setMaxListeners } from 'node:events'
 import { clearInterval, setInterval } from 'node:timers'
+import { channels, publish } from './channels.js'
 import { SocketError, typeError } from './errors.js'
 import { LONGEST_TIMER } from './guard.js'
+import type { Prepare } from './securing.js'
 import type { TcpSocket } from './tcp.js'
 import { told } from './told.js'
 
@@ -54,8 +57,14 @@ export class Attending implements Attendance {
   readonly #context: HandlerContext = { signal: this.#closing.signal }
   #sweeper: NodeJS.Timeout | undefined
 
-  /** Without a handler the connections are someone else's to use and close. */
-  constructor(private readonly handler: Handler | undefined, private readonly idleTimeout: number, private readonly report: Report) {}
+  /** Without a handler the connections are someone else's to use and close. `prepare` makes of a connection the one that the handler gets. */
+  constructor(
+    private readonly handler: Handler | undefined, private readonly idleTimeout: number, private readonly report: Report,
+    private readonly prepare: Prepare | undefined
+  ) {
+    // Each of many handlers may listen to it, which Node would take for a leak.
+    setMaxListeners(0, this.#closing.signal)
+  }
 
   take(socket: TcpSocket, leave: () => void): void {
     const activity = { socket: new WeakRef(socket), bytes: -1, looks: 0 }
@@ -83,15 +92,28 @@ export class Attending implements Attendance {
   }
 
   async #attend(handler: Handler, socket: TcpSocket, left: () => void): Promise<void> {
+    const connection = this.prepare === undefined ? socket : await this.#prepared(socket, this.prepare)
+    if (connection === null) return left()
     try {
-      await handler(socket, this.#context)
+      await handler(connection, this.#context)
     } catch (error) {
-      socket.close()
+      connection.close()
       const ours = this.#cut.has(socket) && error instanceof SocketError && error.code === 'ERR_SOCKET_CLOSED'
-      if (!ours) this.report(error, socket)
+      if (!ours) this.report(error, connection)
     } finally {
-      socket.close()
+      connection.close()
       left()
+    }
+  }
+
+  /** The connection that the handler gets; `null` when there will be none. That is the peer's affair, and told on the channel alone. */
+  async #prepared(socket: TcpSocket, prepare: Prepare): Promise<TcpSocket | null> {
+    try {
+      return await prepare(socket)
+    } catch (error) {
+      if (!this.#cut.has(socket)) publish(channels.error, () => ({ socket, error }))
+      socket.close()
+      return null
     }
   }
 

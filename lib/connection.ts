@@ -34,6 +34,14 @@ export interface ListenOptions {
   backlog?: number | undefined
 }
 
+/** How long an attempt to connect may take, and whom to heed meanwhile. */
+export interface Reach {
+  readonly signal: AbortSignal | undefined
+  /** In ms, and when that is over. */
+  readonly timeout: number
+  readonly deadline: number
+}
+
 /** More than any system grants: each caps it at its own most. */
 const MOST_BACKLOG = 0x7fff_ffff
 
@@ -120,16 +128,45 @@ export abstract class ConnectionSocket extends Socket {
     try {
       options.signal?.throwIfAborted()
       const addresses = known ? [known] : await resolve(query, { ...options, timeout }, this.asker)
-      await this.#connectToOneOf(addresses, options, timeout, deadline)
+      await this.#connectToOneOf(addresses, { signal: options.signal, timeout, deadline })
     } catch (error) {
       const wrong = isArgumentError(error) && !options.signal?.aborted
       if (wrong && this.state === 'connecting') this.state = 'idle'
       // It is of no more use, and who writes `await tcp().connect(…)` has no name by which to close it.
-      else this.close()
+      else this.#fail(error)
       throw error
     }
+    this.link.tellConnected()
     publish(channels.connect, () => ({ socket: this }))
     return this
+  }
+
+  /** Connects to one address. Whoever calls this tells of it, or closes the socket when it fails. @internal */
+  async reach(address: Address, { signal, timeout, deadline }: Reach): Promise<void> {
+    this.state = 'connecting'
+    const rest = timeout === 0 || timeout === Infinity ? { signal, timeout } : remaining({ signal }, deadline)
+    await this.link.writing.submit(new Connect(this.link, address), rest)
+    // Connected, and closed by someone who ran before us.
+    if (this.closed) throw closedError('connect')
+    this.learnPeer(address)
+    this.state = 'connected'
+  }
+
+  /** Asks the system whether the attempt to connect is decided, of which the poller has not told yet. @internal */
+  decided(): boolean {
+    this.link.writing.wake(false)
+    return this.link.writing.head === null
+  }
+
+  /** Binds, as far as one who connects needs it; when that fails the socket is closed. @internal */
+  bindToConnect(address: Address): this {
+    try {
+      this.bindNow(address, address.port === 0)
+      return this
+    } catch (error) {
+      this.close()
+      throw error
+    }
   }
 
   /**
@@ -197,6 +234,12 @@ export abstract class ConnectionSocket extends Socket {
     signal?.throwIfAborted()
   }
 
+  /** Closes because it could not be connected. */
+  #fail(error: unknown): void {
+    this.link.tellConnected(error)
+    this.close()
+  }
+
   /** @internal */
   protected override end(part: (handle: Handle) => number): number {
     this.state = 'closed'
@@ -231,28 +274,24 @@ export abstract class ConnectionSocket extends Socket {
     return this.state === 'closed' ? closedError(syscall) : stateError(syscall, this.state, need)
   }
 
-  async #connectToOneOf(
-    addresses: readonly Address[], options: OperationOptions, timeout: number, deadline: number
-  ): Promise<void> {
+  async #connectToOneOf(addresses: readonly Address[], limits: Reach): Promise<void> {
     let failure: unknown
     for (const address of addresses) {
       if (this.closed) throw closedError('connect')
       try {
-        const rest = timeout === 0 || timeout === Infinity ? { ...options, timeout } : remaining(options, deadline)
-        await this.link.writing.submit(new Connect(this.link, address), rest)
-        // Connected, and closed by someone who ran before us.
-        if (this.closed) throw closedError('connect')
-        this.learnPeer(address)
-        this.state = 'connected'
-        return
+        return await this.reach(address, limits)
       } catch (error) {
         failure = error
         if (this.closed || !(error instanceof SocketError) || error.timeout !== undefined) break
       }
     }
-    // It is this call that ran out of its time, not the last attempt.
-    throw failure instanceof SocketError && failure.timeout !== undefined ? timeoutError('connect', timeout) : failure
+    throw ofThisCall(failure, limits.timeout)
   }
+}
+
+/** It is this call that ran out of its time, not the last attempt. */
+export function ofThisCall(failure: unknown, timeout: number): unknown {
+  return failure instanceof SocketError && failure.timeout !== undefined ? timeoutError('connect', timeout) : failure
 }
 
 /** Whether being at `place` is what `wanted` asks for. */

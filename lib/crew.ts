@@ -6,6 +6,7 @@ import { MessageChannel, Worker, type MessagePort, type WorkerOptions } from 'no
 import type { Attendance, Report } from './attending.js'
 import { SocketError, typeError, valueError } from './errors.js'
 import { discard } from './move.js'
+import type { ServeTlsOptions } from './securing.js'
 import { retold, type Told } from './told.js'
 import type { TcpSocket } from './tcp.js'
 import { checkInteger } from './validate.js'
@@ -23,6 +24,7 @@ export interface Orders {
   readonly port: MessagePort
   readonly handler: string
   readonly idleTimeout: number
+  readonly tls: ServeTlsOptions | undefined
 }
 
 /** What a thread says. */
@@ -43,6 +45,7 @@ const script = join(__dirname, 'thread.mjs')
 
 interface CrewOptions extends ThreadOptions {
   readonly idleTimeout: number
+  readonly tls: ServeTlsOptions | undefined
   readonly report: Report
   /** As `report`, for what a handler has thrown. */
   readonly reportHandler: (error: unknown) => void
@@ -168,11 +171,11 @@ class Member {
   failure: unknown
 
   constructor(options: CrewOptions) {
-    const { handler, idleTimeout, reportHandler } = options
+    const { handler, idleTimeout, tls, reportHandler } = options
     const { port1, port2 } = new MessageChannel()
     this.port = port1
     this.worker = new Worker(script, { name: 'socket2 server', ...workerOptions(options) })
-    const orders: Orders = { port: port2, handler: hrefOf(handler), idleTimeout }
+    const orders: Orders = { port: port2, handler: hrefOf(handler), idleTimeout, tls }
     this.worker.postMessage(orders, [port2])
     this.worker.once('error', error => (this.failure = error))
     this.ready = new Promise((resolve, reject) => {
@@ -243,10 +246,13 @@ function isInputType(argument: string): boolean {
 }
 
 /** Checks the options for threads; throws what is wrong with them. */
-export function checkThreads({ threads, handler }: Partial<ThreadOptions>): void {
+export function checkThreads({ threads, handler, tls }: Partial<ThreadOptions> & { tls?: ServeTlsOptions | undefined }): void {
   checkInteger('options.threads', threads, 1, MOST_THREADS)
   if (!(handler instanceof URL) && typeof handler !== 'string') throw typeError('options.handler', 'a URL or a path, where there are threads', handler)
   hrefOf(handler)
+  for (const [name, value] of Object.entries(tls ?? {})) {
+    if (typeof value === 'function' || name === 'secureContext') throw valueError(`options.tls.${name}`, 'must be left out, where there are threads: it cannot be cloned', value)
+  }
 }
 
 const MOST_THREADS = 1024

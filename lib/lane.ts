@@ -38,9 +38,14 @@ export class Lane {
 
   constructor(readonly link: Link) {}
 
-  /** Whether an operation may be tried right now: nobody before it, nothing known against it, its turn not used up. */
+  /** Nobody waits, and nothing is known against trying. */
+  get free(): boolean {
+    return this.head === null && this.ready
+  }
+
+  /** Whether an operation may be tried right now: it is free, and its turn not used up. */
   open(): boolean {
-    return this.head === null && this.ready && this.#step()
+    return this.free && this.#step()
   }
 
   /**
@@ -57,15 +62,28 @@ export class Lane {
       operation.fail(() => closedError(operation.syscall))
       return promise
     }
-    const now = operation.timeout === 0
+    if (operation.timeout !== 0) {
+      this.enter(operation, owner)
+      return promise
+    }
     // What has become ready may not have been dequeued yet. Who cannot wait for that asks the system itself.
-    if (now || loop.stopped) this.ready = true
-    while (this.head === null && this.ready && (this.#step() || now)) {
+    this.ready = true
+    while (this.head === null && this.ready) {
+      this.#step()
       if (operation.attempt()) return promise
     }
-    if (now) operation.fail(() => timeoutError(operation.syscall, 0))
-    else this.#append(operation, owner)
+    operation.fail(() => timeoutError(operation.syscall, 0))
     return promise
+  }
+
+  /** Tries an operation, whether or not it has a promise, and queues it when it would block. Whether it was settled. */
+  enter(operation: Operation, owner: Socket | undefined): boolean {
+    if (loop.stopped) this.ready = true
+    while (this.head === null && this.ready && this.#step()) {
+      if (operation.attempt()) return true
+    }
+    this.#append(operation, owner)
+    return false
   }
 
   /** The poller, or the driver's next turn, says that trying makes sense. */

@@ -5,15 +5,29 @@
 import type { Ahead } from './ahead.js'
 import type { Datagram } from './datagram.js'
 import { forgetLink, holdLink, referencedChanged } from './driver.js'
+import { systemError } from './errors.js'
 import { Lane } from './lane.js'
 import { stopWatching } from './leak.js'
 import { native, type Handle } from './native.js'
 import type { Receive } from './receive.js'
 import type { Socket } from './socket.js'
 
+// Taken out of the binding's object, whose properties are slow to find.
+const { recv } = native
+
 /** Closes a handle; the second way with RST. */
 export const closeHandle = (handle: Handle): number => native.close(handle, 0)
 export const resetHandle = (handle: Handle): number => native.close(handle, 1)
+
+/** A stream over a socket, which is told what happens to the socket besides. */
+export interface Over {
+  /** The socket is connected, or has failed to connect with this error and is about to be closed. */
+  connected(error?: unknown): void
+  /** The socket's time has ended. */
+  ended(): void
+  /** What the stream has received and nobody was given. */
+  unread(): Uint8Array | null
+}
 
 export class Link {
   readonly reading: Lane
@@ -48,15 +62,27 @@ export class Link {
   onEnd: (() => void) | undefined = undefined
   /** Who has read ahead. */
   ahead: Set<Ahead> | undefined = undefined
+  /** The streams over the socket. Not held: they hold the socket, which would never be collected. */
+  over: WeakRef<Over>[] | undefined = undefined
 
   /**
    * `stream`: bytes without boundaries, so that a short count means that nothing is left. Not so with unix streams: a receive
-   * stops behind bytes that came with a descriptor.
+   * stops behind bytes that came with a descriptor. `own`: the events of the handle are for this link.
    */
-  constructor(public handle: Handle, readonly stream: boolean) {
+  constructor(public handle: Handle, readonly stream: boolean, private readonly own = true) {
     this.reading = new Lane(this)
     this.writing = new Lane(this)
-    holdLink(this)
+    if (own) holdLink(this)
+  }
+
+  /** Receives bytes of a stream: the count, 0 at its end, or a negative error number. */
+  receive(into: Uint8Array): number {
+    return recv(this.handle, into)
+  }
+
+  /** The error for a number that this link has given. */
+  error(code: number, syscall: string): Error {
+    return systemError(code, syscall)
   }
 
   /** Ends its time on this thread: `part` parts with the handle, then all who wait end. Returns what `part` does; once, then 0. */
@@ -64,12 +90,13 @@ export class Link {
     const { handle } = this
     if (handle < 0) return 0
     this.handle = -1
-    forgetLink(handle)
+    if (this.own) forgetLink(handle)
     stopWatching(this)
     const code = part(handle)
     this.reading.close()
     this.writing.close()
     this.onEnd?.()
+    for (const over of this.over ?? []) over.deref()?.ended()
     return code
   }
 
@@ -80,6 +107,26 @@ export class Link {
     all.add(ahead)
   }
 
+  /** Remembers a stream over the socket. */
+  lay(over: Over): void {
+    ;(this.over ??= []).push(new WeakRef(over))
+  }
+
+  /** Tells the streams that the socket is connected, or why it is not. */
+  tellConnected(error?: unknown): void {
+    for (const over of this.over ?? []) over.deref()?.connected(error)
+  }
+
+  /** Takes from readers what they have read ahead, for whoever receives next. */
+  takeAhead(): void {
+    for (const ahead of [...this.ahead ?? []].toReversed()) {
+      if (ahead.length === 0) continue
+      this.unread = Buffer.concat([ahead.rest(), this.unread ?? Buffer.alloc(0)])
+      ahead.skip(ahead.length)
+      this.reading.refill()
+    }
+  }
+
   /** How many bytes were received but not given out, those included that operations have which wait for more. */
   countUnread(): number {
     let count = this.allUnread()?.length ?? 0
@@ -88,9 +135,13 @@ export class Link {
     return count
   }
 
-  /** All that was received but not given out, in its order. What readers have read ahead came before what was given back since. */
+  /** All that was received but not given out, in its order. What readers and streams have read ahead came before what was given back since. */
   allUnread(): Uint8Array | null {
     const parts: Uint8Array[] = [...this.ahead ?? []].filter(ahead => ahead.length > 0).map(ahead => ahead.rest())
+    for (const over of this.over ?? []) {
+      const unread = over.deref()?.unread() ?? null
+      if (unread !== null) parts.push(unread)
+    }
     if (this.unread !== null) parts.push(this.unread)
     return parts.length > 1 ? Buffer.concat(parts) : (parts[0] ?? null)
   }

@@ -6,7 +6,9 @@ import { protocolNumber, PROTOCOLS, typeNumber, typeOf } from './kinds.js'
 import { birthHere } from './leak.js'
 import { isSocketType, made, type SocketOf } from './made.js'
 import { native } from './native.js'
+import { parseHeader } from './proxy-protocol.js'
 import { fromPlain, type DetachedDatagram, type SocketHandle } from './socket.js'
+import { TcpSocket } from './tcp.js'
 import { checkFamily, checkInteger, isBytes } from './validate.js'
 
 /**
@@ -21,6 +23,8 @@ export async function attach<Type extends SocketType>(handle: SocketHandle<Type>
   const peer = handle.peer && Address.from(handle.peer)
   const datagrams = handle.datagrams && handle.datagrams.map(fromPlain)
   if (protocol !== undefined) protocolNumber(protocol)
+  const header = handle.header && parseHeader(Buffer.from(handle.header))
+  if (typeof header === 'string') throw valueError('handle.header', `must be a header of the PROXY protocol: ${header}`, handle.header)
   const place = native.attach(Buffer.from(key, 'hex'), familyNumber(family), typeNumber(type))
   if (place < 0) {
     if (native.errorName(place) !== 'EBADF') throw systemError(place, 'attach')
@@ -30,6 +34,7 @@ export async function attach<Type extends SocketType>(handle: SocketHandle<Type>
   }
   const socket = made({ type, family, protocol, standing, handle: place, birth: 'by attach()' })
   socket.resume(handle, peer, datagrams)
+  if (handle.header && header && socket instanceof TcpSocket) socket.comeBy(handle.header, header)
   return socket
 }
 
@@ -44,12 +49,13 @@ const STANDINGS: readonly unknown[] = ['idle', 'connected', 'listening']
 /** Checks what came as a handle: it may have been through anything. */
 function checkHandle(handle: unknown): asserts handle is SocketHandle {
   if (typeof handle !== 'object' || handle === null) throw typeError('handle', 'what detach() has made', handle)
-  const { key, type, family, standing, timeout, unread, datagrams, broken, bytesRead, bytesWritten, sharingChosen, replaceStale } = handle as Partial<SocketHandle>
+  const { key, type, family, standing, timeout, header, unread, datagrams, broken, bytesRead, bytesWritten, sharingChosen, replaceStale } = handle as Partial<SocketHandle>
   if (typeof key !== 'string' || !KEY.test(key)) throw valueError('handle.key', 'must be of a handle that detach() has made', key)
   if (!isSocketType(type)) throw valueError('handle.type', 'must be a type of sockets', type)
   checkFamily(family)
   if (!STANDINGS.includes(standing)) throw valueError('handle.standing', `must be one of ${STANDINGS.join(', ')}`, standing)
   checkTimeout('handle.timeout', timeout)
+  if (header !== null && !isBytes(header)) throw typeError('handle.header', 'null or a Uint8Array', header)
   if (unread !== null && !(isBytes(unread) && unread.length > 0)) throw typeError('handle.unread', 'null or a Uint8Array', unread)
   if (datagrams !== null && !(Array.isArray(datagrams) && datagrams.length > 0 && datagrams.every(isDatagram))) {
     throw typeError('handle.datagrams', 'null or a list of datagrams', datagrams)

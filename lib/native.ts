@@ -49,7 +49,10 @@ export interface Native {
   /** Closes; `reset` (1) sends RST instead of FIN. 0, also when it was closed already. */
   close(handle: Handle, reset: number): number
   fd(handle: Handle): number
-  /** Binds; `flags`: 1 sets what is customary for listeners on this system first, 2 replaces a unix path nobody listens at. */
+  /**
+   * Binds; `flags`: 1 sets what is customary for listeners on this system first, 2 replaces a unix path nobody listens at, 4 leaves the
+   * choice of a port to `connect` where the system can.
+   */
   bind(handle: Handle, address: Uint8Array, flags: number): number
   listen(handle: Handle, backlog: number): number
   /** 0: connected at once; WOULD_BLOCK: under way, writable when it is decided, then `verdict` has the outcome. */

@@ -80,7 +80,14 @@ export abstract class Operation<T = unknown> {
   fail(make: () => unknown): true {
     if (this.timer !== undefined || this.signal !== undefined) forget(this)
     this.release()
-    this.#end(this.waiting ? rejection(this, make) : Promise.reject(this.error(make)))
+    if (this.waiting) {
+      this.#end(rejection(this, make))
+      return true
+    }
+    // Made right here: a stack has ten lines, and the caller's must be among them.
+    const error = make()
+    if (error instanceof SocketError) this.annotate(error)
+    this.#end(Promise.reject(error))
     return true
   }
 

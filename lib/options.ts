@@ -41,11 +41,25 @@ export function readOption(link: Link, name: unknown, type: SocketType, family: 
 /** Sets an option. */
 export function writeOption(handle: Handle, name: unknown, setting: unknown, type: SocketType, family: Family): void {
   const row = rowOf(name, type, family)
-  if (row.readOnly) throw valueError('name', 'can only be read', name)
-  const code = crossesAsBytes(row)
-    ? native.setOptionBytes(handle, row.id, toBytes(name as string, row, setting))
-    : native.setOption(handle, row.id, toNumber(name as string, row, setting))
+  const crossing = crossingOf(row, name as string, setting)
+  const code = typeof crossing === 'number' ? native.setOption(handle, row.id, crossing) : native.setOptionBytes(handle, row.id, crossing)
   if (code < 0) throw systemError(code, 'setsockopt')
+}
+
+/**
+ * The options that sockets of each family are to have: one that some of the families lack goes to the others. Throws what is wrong with
+ * them, also when no family has one.
+ */
+export function optionsByFamily(options: SocketOptions, type: SocketType, families: readonly Family[]): Map<Family, SocketOptions> {
+  const all = new Map(families.map(family => [family, {} as Record<string, unknown>]))
+  for (const [name, setting] of Object.entries(options)) {
+    if (setting === undefined) continue
+    const having = families.filter(family => hasOption(name, type, family))
+    // Where none has it, the first one's reason is as good as any.
+    crossingOf(rowOf(name, type, having[0] ?? families[0] as Family), name, setting)
+    for (const family of having) (all.get(family) as Record<string, unknown>)[name] = setting
+  }
+  return all
 }
 
 /** What the system holds for an option of its own numbers. */
@@ -77,6 +91,18 @@ function rowOf(name: unknown, type: SocketType, family: Family): OptionRow {
   }
   if (!families.includes(family)) throw unsupported(`the option '${name}' of ${family} sockets (${row.constant})`)
   return row
+}
+
+function hasOption(name: string, type: SocketType, family: Family): boolean {
+  if (!Object.hasOwn(optionTable, name)) return false
+  const { types, families, systems } = optionTable[name as OptionName]
+  return types.includes(type) && families.includes(family) && systems[process.platform]?.includes(family) === true
+}
+
+/** A value as it crosses; throws what is wrong with it. */
+function crossingOf(row: OptionRow, name: string, setting: unknown): number | Uint8Array {
+  if (row.readOnly) throw valueError('name', 'can only be read', name)
+  return crossesAsBytes(row) ? toBytes(name, row, setting) : toNumber(name, row, setting)
 }
 
 function crossesAsBytes({ kind }: OptionRow): boolean {

@@ -1,6 +1,6 @@
 /** What it is to read through a reader: one operation per way of asking. */
 import type { Ahead } from './ahead.js'
-import { limitError, systemError, unexpectedEof, type SocketError } from './errors.js'
+import { limitError, unexpectedEof, type SocketError } from './errors.js'
 import type { Link } from './link.js'
 import { native } from './native.js'
 import { Operation, type OperationOptions } from './operation.js'
@@ -62,7 +62,7 @@ export abstract class Reading<T> extends Operation<T> {
       // Steps in vain use up the turn of the lane, which goes on in the next one.
       if (this.ahead.exhausted && this.timeout > 0) return false
       const count = this.fill()
-      if (count < 0) return count !== WOULD_BLOCK && this.fail(() => systemError(count, this.syscall))
+      if (count < 0) return count !== WOULD_BLOCK && this.fail(() => this.link.error(count, this.syscall))
       if (count === 0) return this.end()
       length = this.measure()
     }

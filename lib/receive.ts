@@ -1,11 +1,10 @@
 /** What it is to receive from a stream: one operation per way of asking. */
-import { rangeError, systemError, unexpectedEof, valueError, type SocketError } from './errors.js'
+import { rangeError, unexpectedEof, valueError, type SocketError } from './errors.js'
 import type { Link } from './link.js'
 import { native } from './native.js'
 import { Operation } from './operation.js'
 
-// Taken out of the binding's object, whose properties are slow to find.
-const { WOULD_BLOCK, recv } = native
+const { WOULD_BLOCK } = native
 
 /** What `recv(maxLength)` reads into before it copies out what came, so that waiting holds no memory; also its default. */
 export const SCRATCH_LENGTH = 65536
@@ -17,7 +16,7 @@ const scratch = Buffer.allocUnsafeSlow(SCRATCH_LENGTH)
  */
 export function read(link: Link, into: Uint8Array): number {
   if (link.unread !== null) return takeUnread(link, into)
-  const count = recv(link.handle, into)
+  const count = link.receive(into)
   if (count > 0) link.reading.moved(count, into.length)
   else if (count === 0) return link.broken
   else if (count === WOULD_BLOCK) link.reading.blocked()
@@ -49,7 +48,7 @@ function takeUnread(link: Link, into: Uint8Array): number {
 }
 
 /** Puts back what was read but not given out, before anything else that is unread. */
-function giveBack(link: Link, data: Uint8Array): void {
+export function giveBack(link: Link, data: Uint8Array): void {
   if (data.length === 0) return
   link.unread = link.unread === null ? Buffer.from(data) : Buffer.concat([data, link.unread])
   link.reading.refill()
@@ -66,7 +65,7 @@ abstract class Receiving<T> extends Operation<T> {
 
   /** Ends badly unless the system would merely block. */
   protected refused(code: number): boolean {
-    return code !== WOULD_BLOCK && this.fail(() => systemError(code, this.syscall))
+    return code !== WOULD_BLOCK && this.fail(() => this.link.error(code, this.syscall))
   }
 
   /** Ends badly: the memory to receive into is gone. */

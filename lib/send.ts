@@ -45,7 +45,7 @@ export function wrote(link: Link, count: number, asked: number): number {
   return count
 }
 
-abstract class Sending extends Operation<number> {
+export abstract class Sending extends Operation<number> {
   get syscall(): string {
     return 'send'
   }
@@ -54,6 +54,11 @@ abstract class Sending extends Operation<number> {
 
   constructor(protected readonly link: Link, protected readonly total: number) {
     super()
+  }
+
+  /** How many bytes the system has not taken. */
+  get left(): number {
+    return this.total - this.done
   }
 
   /** One step moved `count` bytes, or was refused. */
@@ -100,7 +105,7 @@ export class SendList extends Sending {
 
   static of(link: Link, list: readonly Uint8Array[]): SendList {
     const lengths = list.map((bytes) => bytes.length)
-    return new SendList(link, list, lengths.reduce((sum, length) => sum + length, 0), lengths)
+    return new this(link, list, lengths.reduce((sum, length) => sum + length, 0), lengths)
   }
 
   attempt(): boolean {

@@ -2,15 +2,17 @@
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import type { Address } from './address.js'
 import { Admission, checkLimits, type Limits } from './admission.js'
+import { Anteroom, checkProxies, type ProxyOptions } from './anteroom.js'
 import { Attending, reportOf, warnOfHandler, type Attendance, type Handler, type Report } from './attending.js'
 import { checkThreads, Crew, type ThreadOptions } from './crew.js'
 import { rangeError, stateError, typeError, valueError } from './errors.js'
 import { checkTimeout, LONGEST_TIMER } from './guard.js'
 import { addr, type Host, type Port } from './lookup.js'
+import { checkServeTls, securing, type ServeTlsOptions } from './securing.js'
 import { tcp, TcpSocket } from './tcp.js'
 
 /** Where a server listens, and what it keeps to. */
-export interface ServeOptions extends Limits {
+export interface ServeOptions extends Limits, ProxyOptions {
   /** All IPv4 interfaces by default; `'::'` is all of IPv6, and where the system's default for `ipv6Only` is off of IPv4, too. */
   host?: Host | undefined
   /** Any free port by default: `server.address` says which. */
@@ -25,6 +27,12 @@ export interface ServeOptions extends Limits {
   reusePort?: boolean | undefined
   /** Closes a connection on which nothing was sent or received for so many milliseconds, or up to a quarter more. Never by default. */
   idleTimeout?: number | undefined
+  /**
+   * Talks TLS: `{ key, cert }` at least. The handler gets a `TlsSocket` of `socket2/tls` once the handshake is done. A connection of which
+   * nothing comes, because the client talks no TLS, breaks it off or takes longer than `handshakeTimeout`, is closed, and told on the
+   * channel `socket2:error` alone.
+   */
+  tls?: ServeTlsOptions | undefined
   /** Closes the server at once, with its connections, when it aborts. */
   signal?: AbortSignal | undefined
   /**
@@ -69,7 +77,9 @@ export async function serve(options: ServeOptions & Partial<ThreadOptions>, hand
     if (signal?.aborted) await attendance.dispose()
     signal?.throwIfAborted()
     const handled = handler !== undefined || options.threads !== undefined
-    return new Server(listener, new Admission(options), attendance, handled, report, signal)
+    const admission = new Admission(options)
+    const anteroom = options.proxyProtocol && new Anteroom(listener, options, admission, report)
+    return new Server(listener, admission, attendance, handled, report, signal, anteroom)
   } catch (error) {
     if (given === undefined) listener.close()
     throw error
@@ -89,6 +99,8 @@ export class Server {
   readonly #attendance: Attendance
   readonly #report: Report
   readonly #signal: AbortSignal | undefined
+  /** Where connections are before it is known whom they are from. */
+  readonly #anteroom: Anteroom | undefined
   readonly #abort = (): void => void this.close({ grace: 0 })
   #taken: boolean
   #closed: Promise<void> | undefined
@@ -99,20 +111,26 @@ export class Server {
   #entering: Promise<unknown> | undefined
 
   /** @internal */
-  constructor(listener: TcpSocket, admission: Admission, attendance: Attendance, handled: boolean, report: Report, signal: AbortSignal | undefined) {
+  constructor(
+    listener: TcpSocket, admission: Admission, attendance: Attendance, handled: boolean, report: Report, signal: AbortSignal | undefined, anteroom: Anteroom | undefined
+  ) {
     this.listener = listener
     this.address = listener.localAddress as Address
     this.#admission = admission
     this.#attendance = attendance
     this.#report = report
     this.#signal = signal
+    this.#anteroom = anteroom
     signal?.addEventListener('abort', this.#abort, { once: true })
     listener.onceEnded(() => void this.close())
     this.#taken = handled
     if (handled) void this.#serve()
   }
 
-  /** How many connections it has: those whose handler has not returned; without a handler those that are open. */
+  /**
+   * How many connections it has: those whose handler has not returned; without a handler those that are open. With `proxyProtocol` those,
+   * too, whose header has not come yet.
+   */
   get connections(): number {
     return this.#admission.count
   }
@@ -169,18 +187,25 @@ export class Server {
     } catch (error) {
       this.listener.close()
       this.#report(error, undefined)
+      this.#anteroom?.end()
     }
   }
 
   /** Accepts, and hands over whom it lets in. */
   async *#admitted(): AsyncGenerator<TcpSocket, void, undefined> {
-    const connections = this.listener.connections()
-    for (;;) {
-      const entering = this.#next(connections)
-      this.#entering = entering
-      const socket = await entering
-      if (socket === null) return
-      if (socket !== undefined) yield socket
+    const connections = this.#anteroom ?? this.listener.connections()
+    try {
+      for (;;) {
+        const entering = this.#next(connections)
+        this.#entering = entering
+        const socket = await entering
+        if (socket === null) return
+        if (socket !== undefined) yield socket
+      }
+    } finally {
+      this.#anteroom?.pause()
+      // Nobody takes any more of them.
+      if (this.#closed !== undefined) this.#anteroom?.end()
     }
   }
 
@@ -204,7 +229,10 @@ export class Server {
       leave = undefined
       this.#report(error, socket)
     }
-    if (leave === undefined) socket.close()
+    if (leave === undefined) {
+      socket.close()
+      this.#admission.giveUp(socket)
+    }
     return leave !== undefined
   }
 
@@ -217,9 +245,12 @@ export class Server {
     })
     const [admission, attendance] = [this.#admission, this.#attendance]
     attendance.closing()
+    // Nobody takes them.
+    if (!this.#taken) this.#anteroom?.end()
     const empty = (): Promise<void> => admission.empty()
-    if (await Promise.race([cut, Promise.resolve(this.#entering).then(empty, empty)])) {
+    if (await Promise.race([cut, Promise.all([this.#entering, this.#anteroom?.accepting]).then(empty, empty)])) {
       attendance.end()
+      this.#anteroom?.end()
       await Promise.race([admission.empty(), turnsLater(attendance.patience)])
     }
     await attendance.dispose()
@@ -234,10 +265,10 @@ async function turnsLater(time: number): Promise<void> {
 }
 
 async function attendanceOf(options: ServeOptions & Partial<ThreadOptions>, handler: Handler | undefined, report: Report): Promise<Attendance> {
-  const { idleTimeout = Infinity, threads, onError, signal } = options
-  if (threads === undefined) return new Attending(handler, idleTimeout, report)
+  const { idleTimeout = Infinity, threads, onError, signal, tls } = options
+  if (threads === undefined) return new Attending(handler, idleTimeout, report, tls && await securing(tls))
   const reportHandler = onError === undefined ? warnOfHandler : (error: unknown): void => report(error, undefined)
-  return await Crew.start({ ...options as ServeThreadsOptions, idleTimeout, report, reportHandler, signal })
+  return await Crew.start({ ...options as ServeThreadsOptions, idleTimeout, tls, report, reportHandler, signal })
 }
 
 /** The socket that listens where the options say. */
@@ -255,8 +286,9 @@ async function listen({ path, host, port, backlog, reusePort, signal }: ServeOpt
 
 function checkOptions(options: ServeOptions & Partial<ThreadOptions>, handler: unknown): void {
   if (typeof options !== 'object' || options === null) throw typeError('options', 'an object', options)
-  const { listener, path, idleTimeout, signal, reusePort, threads } = options
+  const { listener, path, idleTimeout, signal, reusePort, threads, tls } = options
   checkLimits(options)
+  checkProxies(options)
   if (listener !== undefined) {
     if (!(listener instanceof TcpSocket)) throw typeError('options.listener', 'a TcpSocket', listener)
     listener.assertListening('serve')
@@ -268,8 +300,10 @@ function checkOptions(options: ServeOptions & Partial<ThreadOptions>, handler: u
   if (idleTimeout !== undefined) checkTimeout('options.idleTimeout', idleTimeout)
   if (idleTimeout === 0) throw rangeError('options.idleTimeout', 'more than 0 milliseconds; Infinity, or leaving it out, switches it off', idleTimeout)
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw typeError('options.signal', 'an AbortSignal', signal)
+  if (tls !== undefined) checkServeTls(tls)
   if (threads !== undefined) checkThreads(options)
   else if (options.handler !== undefined) throw typeError('options.threads', 'a number, where the handler is a module', threads)
+  if (handler === undefined && threads === undefined && tls !== undefined) throw typeError('handler', 'a function, where there is options.tls', handler)
   if (handler === undefined) return
   if (typeof handler !== 'function') throw typeError('handler', 'a function', handler)
   if (threads !== undefined) throw typeError('handler', 'left out, where threads have one of their own', handler)

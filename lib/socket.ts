@@ -31,6 +31,8 @@ export interface SocketHandle<Type extends SocketType = SocketType> {
   /** Its peer, where the system does not know it any more. */
   readonly peer: AddressFields | undefined
   readonly timeout: number
+  /** The header of the PROXY protocol that it came with. */
+  readonly header: Uint8Array | null
   /** What was received but not given out, in memory of its own. */
   readonly unread: Uint8Array | null
   /** The same of datagrams. */
@@ -60,6 +62,7 @@ function told(): void {
 /** Bits of `bind` in native code. */
 const CUSTOMARY = 1
 const REPLACE_STALE = 2
+const LATE_PORT = 4
 
 /** How far a socket has come. */
 export type Standing = 'idle' | 'connected' | 'listening'
@@ -74,6 +77,8 @@ export interface Making {
   readonly handle?: Handle
   /** How far that one has come: `'connected'`, as it is when it was accepted, unless this says otherwise. */
   readonly standing?: Standing
+  /** The link of that handle, if it has one already. */
+  readonly link?: Link
   /** Where it comes from, for whoever forgets it. */
   readonly birth: string
 }
@@ -103,7 +108,7 @@ export abstract class Socket {
     this.type = type
     this.family = family
     this.protocol = protocol
-    this.link = new Link(handle ?? open(type, family, protocol), type === 'tcp' && family !== 'unix')
+    this.link = making.link ?? new Link(handle ?? open(type, family, protocol), type === 'tcp' && family !== 'unix')
     this.link.owner = new WeakRef(this)
     if (options !== undefined) this.#apply(options)
     watchForLeak(this, this.link, birth)
@@ -262,7 +267,7 @@ export abstract class Socket {
     }
     const unread = link.allUnread()
     return {
-      key: keySpace.toString('hex'), type, family, protocol, standing, peer, timeout,
+      key: keySpace.toString('hex'), type, family, protocol, standing, peer, timeout, header: null,
       // Of a view the whole memory would be cloned, with whatever else is in it.
       unread: unread && new Uint8Array(unread),
       datagrams: link.datagrams && link.datagrams.map(toPlain),
@@ -416,10 +421,11 @@ export abstract class Socket {
     return address
   }
 
-  /** Binds without waiting; throws. @internal */
-  bindNow(address: Address): void {
+  /** Binds without waiting; throws. With `late` the system need not choose a port before it connects. @internal */
+  bindNow(address: Address, late = false): void {
     let flags = this.#replaceStale ? REPLACE_STALE : 0
-    if (this.type === 'tcp' && this.family !== 'unix' && !this.#sharingChosen) flags |= CUSTOMARY
+    if (late) flags |= LATE_PORT
+    else if (this.type === 'tcp' && this.family !== 'unix' && !this.#sharingChosen) flags |= CUSTOMARY
     const code = native.bind(this.link.handle, Address.wire(address), flags)
     if (code < 0) throw systemError(code, 'bind', address)
   }

@@ -2,17 +2,22 @@
 import { types } from 'node:util'
 import type { Address, Family, Protocol } from './address.js'
 import { ConnectionSocket } from './connection.js'
-import { systemError, typeError, type SocketError } from './errors.js'
+import { SocketDuplex, type SocketDuplexOptions } from './duplex.js'
+import { stateError, systemError, typeError, type SocketError } from './errors.js'
 import { birthHere } from './leak.js'
+import type { Link } from './link.js'
 import { native, type Handle } from './native.js'
 import { promised, type OperationOptions } from './operation.js'
+import { parseHeader, type Proxied, type ProxyHeader } from './proxy-protocol.js'
+import { headerError, ReceiveHeader } from './proxy-read.js'
 import { optionTable } from './options.generated.js'
 import type { SocketOptions } from './options.js'
 import { Reader, type ReaderOptions } from './reader.js'
 import { read, Receive, ReceiveAll, ReceiveExact, ReceiveExactNew, ReceiveNew, SCRATCH_LENGTH } from './receive.js'
 import { bytesOf, listOf, Send, SendList, write, type Data } from './send.js'
-import type { Making } from './socket.js'
+import type { Making, SocketHandle } from './socket.js'
 import { checkFamily, checkLength, checkStreamSpace, } from './validate.js'
+import { WebStreams } from './web.js'
 
 const { WOULD_BLOCK } = native
 const { isUint8Array } = types
@@ -36,6 +41,10 @@ export function tcp(family: Family = 'inet', protocol?: Protocol, options?: Sock
 /** A TCP or unix stream socket: a listener, or one end of a connection. */
 export class TcpSocket extends ConnectionSocket {
   declare readonly type: 'tcp'
+  #duplex: SocketDuplex | undefined
+  #web: WebStreams | undefined
+  /** The header it came with, and what that says. */
+  #came: { readonly header: Uint8Array; readonly proxied: Proxied } | null = null
 
   /** @internal */
   constructor(making: Making) {
@@ -44,6 +53,31 @@ export class TcpSocket extends ConnectionSocket {
     if (making.handle === undefined && making.family !== 'unix' && making.options?.noDelay === undefined) {
       native.setOption(this.link.handle, optionTable.noDelay.id, 1)
     }
+  }
+
+  /**
+   * What the proxy has told of it that this connection came through, by the header of the PROXY protocol; `null` when it came without.
+   * It stays known after `close`, and goes along with `detach`. See the option `proxyProtocol` of `serve`.
+   */
+  get proxied(): Proxied | null {
+    return this.#came?.proxied ?? null
+  }
+
+  /**
+   * The local address, asked of the system, so that port 0 shows its port; `null` while it has none, and once closed. Of a connection that
+   * came through a proxy, which has told that, where the client connected to; `proxied.local` is the address here.
+   */
+  override get localAddress(): Address | null {
+    const own = super.localAddress
+    return own && (this.#came?.proxied.destination ?? own)
+  }
+
+  /**
+   * The peer's address; `null` while there is none. It stays known after `close`. Of a connection that came through a proxy, which has
+   * told that, the client's; `proxied.proxy` is the proxy's.
+   */
+  override get remoteAddress(): Address | null {
+    return this.#came?.proxied.source ?? super.remoteAddress
   }
 
   /**
@@ -84,7 +118,7 @@ export class TcpSocket extends ConnectionSocket {
       if (op === undefined && link.reading.open()) {
         const count = read(link, into)
         if (count >= 0) return Promise.resolve(count)
-        if (count !== WOULD_BLOCK) return Promise.reject(systemError(count, 'recv'))
+        if (count !== WOULD_BLOCK) return Promise.reject(link.error(count, 'recv'))
       }
       return link.reading.submit(Receive.of(link, into), op, this)
     }
@@ -169,8 +203,49 @@ export class TcpSocket extends ConnectionSocket {
     const { link } = this
     if (link.reading.head !== null) return null
     const count = read(link, into)
-    if (count < 0 && count !== WOULD_BLOCK) throw systemError(count, 'recv')
+    if (count < 0 && count !== WOULD_BLOCK) throw link.error(count, 'recv')
     return count < 0 ? null : count
+  }
+
+  /**
+   * The socket as a `stream.Duplex` that goes where a `net.Socket` is expected: `tls.connect({ socket })`, `http`, `pg`, `ioredis`, `undici`,
+   * `ws`. It can be made before the socket is connected, and connect it. Called again, it gives the same one. `docs/streams.md` has the rest.
+   *
+   * Whoever receives from the socket, the stream included, gets what comes in the order of their calls; what the stream has received and
+   * nobody has read moves with the socket by `detach`. `socket.timeout` is not for streams: they have `setTimeout`.
+   *
+   * Errors, thrown: `ERR_SOCKET_CLOSED`, `ERR_SOCKET_BAD_STATE` (a listener; options for one that is made already),
+   * `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`. See net.Socket.
+   */
+  toDuplex(options?: SocketDuplexOptions): SocketDuplex {
+    if (this.#duplex !== undefined && options !== undefined) throw stateError('toDuplex', 'a stream already', 'without one to be given options')
+    if (this.#duplex === undefined) {
+      this.#assertStream('toDuplex')
+      this.#duplex = new SocketDuplex(this, this.link, () => this.state, options)
+    }
+    return this.#duplex
+  }
+
+  /**
+   * What comes, as a byte stream: the same one each time. It receives when it is read from, into the reader's own memory where that is
+   * given (`mode: 'byob'`), and nothing ahead. Cancelling it is `shutdown('read')`; it never closes the socket. Errors end it, also `ETIMEDOUT` by
+   * `socket.timeout`: what comes after that is still to be had by `recv`. Before the socket is connected it waits for that.
+   *
+   * Errors, thrown: `ERR_SOCKET_CLOSED`, `ERR_SOCKET_BAD_STATE` (a listener). See the Streams Standard.
+   */
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#streams('readable').readable
+  }
+
+  /**
+   * Where to write text and bytes to: the same stream each time. A write resolves when the system has taken all; up to 64 KiB may wait
+   * before `writer.ready` does. Closing it is `shutdown('write')`, after all that waits to be sent; aborting it is `reset()`, so that the
+   * peer does not take for whole what is not.
+   *
+   * Errors, thrown: `ERR_SOCKET_CLOSED`, `ERR_SOCKET_BAD_STATE` (a listener). See the Streams Standard.
+   */
+  get writable(): WritableStream<Data> {
+    return this.#streams('writable').writable
   }
 
   /** What comes, chunk by chunk, until the end of the stream. Leaving the loop does not close the socket. */
@@ -180,6 +255,49 @@ export class TcpSocket extends ConnectionSocket {
       if (chunk.length === 0) return
       yield chunk
     }
+  }
+
+  /** The link of a connection that something is laid over, which receives first what was received and not given out. @internal */
+  beginOver(syscall: string): Link {
+    this.assertState(syscall, 'connected')
+    this.link.takeAhead()
+    return this.link
+  }
+
+  #streams(what: string): WebStreams {
+    if (this.#web === undefined) {
+      this.#assertStream(what)
+      this.#web = new WebStreams(this, this.link, this.state === 'connected')
+    }
+    return this.#web
+  }
+
+  /** Throws unless it is connected or can come to be. */
+  #assertStream(what: string): void {
+    if (this.state === 'closed' || this.state === 'listening') throw this.wrongState(what, 'connected')
+  }
+
+  /** Receives the header of the PROXY protocol; unless it is required there may be none. @internal */
+  async receiveHeader(required: boolean, timeout: number): Promise<void> {
+    const { link } = this
+    const bytes = await link.reading.submit(new ReceiveHeader(link, required), { timeout }, this)
+    if (bytes === null) return
+    const header = parseHeader(bytes)
+    if (typeof header === 'string') throw headerError(header)
+    // It is not given out, and so does not count.
+    link.reading.bytes -= bytes.length
+    this.comeBy(bytes, header)
+  }
+
+  /** Has come with this header. @internal */
+  comeBy(bytes: Uint8Array, header: ProxyHeader): void {
+    // Of a view the whole memory would be kept, and cloned.
+    this.#came = { header: new Uint8Array(bytes), proxied: { ...header, proxy: super.remoteAddress, local: super.localAddress } }
+  }
+
+  /** @internal */
+  override detach(): SocketHandle<'tcp'> {
+    return { ...super.detach(), header: this.#came?.header ?? null }
   }
 
   /** @internal */

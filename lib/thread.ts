@@ -5,6 +5,7 @@ import { Attending, warn, type Handler } from './attending.js'
 import type { News, Orders } from './crew.js'
 import { typeError } from './errors.js'
 import { attach } from './move.js'
+import { securing } from './securing.js'
 import type { SocketHandle } from './socket.js'
 import { told } from './told.js'
 
@@ -13,11 +14,12 @@ export function begin(load: (href: string) => Promise<unknown>): void {
   parentPort?.once('message', (orders: Orders) => void work(orders, load))
 }
 
-async function work({ port, handler, idleTimeout }: Orders, load: (href: string) => Promise<unknown>): Promise<void> {
+async function work({ port, handler, idleTimeout, tls }: Orders, load: (href: string) => Promise<unknown>): Promise<void> {
   const say = (news: News): void => port.postMessage(news)
   let attending: Attending
   try {
-    attending = new Attending(handlerOf(await load(handler), handler), idleTimeout, error => say({ error: told(error) }))
+    const prepare = tls && await securing(tls)
+    attending = new Attending(handlerOf(await load(handler), handler), idleTimeout, error => say({ error: told(error) }), prepare)
   } catch (error) {
     // This thread is ended when that has been heard.
     port.ref()

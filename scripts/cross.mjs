@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { buildTarget, canBuild, oldest } from './addon.mjs'
 import { describe } from './binary.mjs'
 import { emulation, omissions, whyNot } from './emulate.mjs'
+import { setUp } from './set-up.mjs'
 import { fileOf } from './specs.mjs'
 import { bin, Failure, node, root, run, step } from './step.mjs'
 import { Tally } from './tally.mjs'
@@ -70,6 +71,7 @@ async function suite(target, path) {
 async function here({ platform }, path) {
   const without = ['package', 'install']
   tally.skip(`on ${platform}: ${without.join(', ')} (packages are packed and installed alike, whichever binding is in them)`)
+  await setUp([])
   const files = [fileOf('*'), ...without.map(spec => `!${fileOf(spec)}`)]
   await tally.ava(`tests on ${platform}`, () => node(bin.ava, files, { env: { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: path } }))
 }

@@ -56,6 +56,40 @@ export async function unpackDebian(names, folder, { suites = [release], architec
 }
 
 /**
+ * Unpacks packages into `folder`, anew, and what they need besides that this machine lacks, without installing anything. Those that
+ * match `without` are left out. As whoever runs it: what the machine knows of its mirror is only read, and asked for again beside it.
+ */
+export async function unpackLacking(names, folder, without) {
+  const own = ['-o', 'Debug::NoLocking=1', '-o', 'APT::Sandbox::User=root']
+  mkdirSync(dirname(folder), { recursive: true })
+  const making = mkdtempSync(`${folder}-`)
+  const debs = join(making, '.debs')
+  mkdirSync(debs)
+  const download = async options => {
+    const plan = await run('apt-get', [...options, '-qq', '--simulate', '--no-install-recommends', 'install', ...names])
+    const wanted = Array.from(plan.matchAll(/^Inst (\S+) (?:\[\S+\] )?\((\S+) /gm), ([, name, version]) => `${name}=${version}`)
+    await run('apt-get', [...options, '-qq', 'download', ...wanted.filter(name => !without.test(name))], { cwd: debs })
+  }
+  try {
+    await download(own).catch(async () => {
+      // In the image of a container nothing is known of the mirror, and what is known may be outdated.
+      const home = join(root, '.cache/apt/machine')
+      mkdirSync(join(home, 'lists'), { recursive: true })
+      const options = [...own, '-o', `Dir::State::lists=${join(home, 'lists')}`, '-o', `Dir::Cache=${home}`]
+      await run('apt-get', [...options, ...strict, '-qq', 'update'])
+      await download(options)
+    })
+    for (const deb of readdirSync(debs)) await run('dpkg-deb', ['-x', join(debs, deb), making])
+    rmSync(debs, { recursive: true })
+    chmodSync(making, 0o755)
+    rmSync(folder, { recursive: true, force: true })
+    renameSync(making, folder)
+  } finally {
+    rmSync(making, { recursive: true, force: true })
+  }
+}
+
+/**
  * A Debian 13 with these packages in .cache/debian-13, made the first time; null where it cannot be: it takes root, a
  * Debian to start from, and mount namespaces. `run(command, args, options)` is `enter` below.
  */

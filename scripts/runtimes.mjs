@@ -65,6 +65,13 @@ const notNode = [
 
 const shortStacks = 'a stack of JavaScriptCore ends where a promise is settled, and does not go on to who awaits it'
 const notBun = [
+  {
+    spec: 'duplex-users', test: 'http: idle and slow clients are timed out',
+    why: 'a server of node:http that is given a connection by its event sets no timeouts in Bun'
+  },
+  ...['https: a server and a client over streams', 'tls: both ends over streams, with a name to choose the certificate by *',
+    'tls: a stream that is not connected yet is connected first', 'tls: a connection becomes secure after some lines in the clear'
+  ].map(test => ({ spec: 'duplex-users', test, why: 'a TLSSocket over any Duplex knows no SNICallback in Bun, and as a server it is closed by the end of its peer before it has answered' })),
   { spec: 'errors', test: 'the stack of an error leads to the line of the call: after *', why: shortStacks },
   { spec: 'reader-order', test: 'the stack of an error leads to the caller, at once and after waiting', why: shortStacks },
   {
@@ -82,19 +89,64 @@ const notBun = [
   {
     spec: 'serve-threads', test: 'the handler is a data: URL',
     why: 'what follows the last dot of a data: URL is the extension of a file to Bun, which then takes the module for text'
-  }
+  },
+  {
+    spec: 'http', test: 'garbage, slow heads and handlers that throw end one connection, and the server goes on',
+    why: 'a server of Bun gives no time limit to a head on a connection that it is handed'
+  },
+  ...[
+    ['a certificate signed by itself is refused by its code, unless the client does not mind', 'what is wrong with it has another code there'],
+    ['a server that asks for a certificate refuses who has none, or one that is for servers, and knows the others', 'what is wrong with it has another code there'],
+    ['a server chooses its certificate by the name that is asked for, and both ends a protocol', 'SNICallback is not asked over a stream'],
+    ['closing the plain socket below ends what waits above', 'it takes that for the end of the stream'],
+    ['the end of one direction leaves the other open', 'TLS of Bun ends both directions at once']
+  ].map(([test, why]) => ({ spec: 'tls', test, why }))
 ]
 
 const notDeno = [
   {
+    spec: 'example-https', test: 'https tells that a key is not for its certificate',
+    why: 'Deno looks at keys and certificates only with the first client'
+  },
+  {
+    spec: 'http', test: 'with keys it is a server of HTTPS, and knows whom it talks to',
+    why: 'node:https of Deno does not ask the agent that it is given for a connection'
+  },
+  ...['closing lets the requests in progress come to their end, and closes who waits for another', 'requests and answers go over one connection after the other, or many at once']
+    .map(test => ({ spec: 'http', test, why: 'node:http of Deno keeps its connections as it likes, whatever its agent is told' })),
+  ...[
+    ['a server is told what is wrong with its options before it listens', 'Deno looks at keys and certificates only with the first client'],
+    ['what is wrong with the arguments is told before anything has happened', 'Deno looks at keys and certificates only when it uses them'],
+    ['a server that asks for a certificate refuses who has none, or one that is for servers, and knows the others', 'Deno does not tell whether a certificate is in order, so everybody is refused'],
+    ['a peer that talks no TLS, or ends before it has said enough, is an error, and nothing stays open', 'what is wrong has another code there'],
+    ['a certificate that has expired is refused by its code, unless the client does not mind', 'what is wrong with it has another code there'],
+    ['a server goes on with the session of a client that comes back *', 'Deno tells of no sessions'],
+    ['a client talks to a server of node:tls, and goes on with its session the next time', 'Deno tells of no sessions']
+  ].map(([test, why]) => ({ spec: 'tls', test, why })),
+  {
+    spec: 'duplex-users', test: 'http: requests on one connection that is kept, *',
+    why: 'an Agent keeps no connection that its createConnection has made in Deno'
+  },
+  {
+    spec: 'duplex-users', test: 'tls: * MiB to a slow reader, whole, *',
+    why: 'the end of a TLSSocket over a Duplex does not always reach the Duplex in Deno'
+  },
+  {
     spec: 'connect', test: 'each address of a name is tried in turn, until one accepts; when none does the last error is told*',
     why: 'Deno puts its permissions in front of the arguments of a child that is itself, and so between those of unshare'
   },
-  ...[
-    ['examples', 'the echo server sends back what it gets, and ends on an interrupt'],
-    ['examples', 'ping tells its statistics when it is interrupted'],
-    ['ping-network', 'the example of a ping tells of answers and losses from host to host, and by its status whether there was an answer *']
-  ].map(([spec, test]) => ({ spec, test, why: 'Deno says of every child that it has sent a signal that this ended it, whatever its status was' })),
+  {
+    spec: 'ping-network', test: 'the example of a ping tells of answers and losses from host to host, and by its status whether there was an answer *',
+    why: 'Deno says of every child that it has sent a signal that this ended it, whatever its status was'
+  },
+  {
+    spec: 'example-scan', test: 'scan asks fewer ports at a time on Linux when it may open no more files, and still all of them',
+    why: 'Deno gives its permissions on only to a child that is itself, and not by way of a shell'
+  },
+  {
+    spec: 'connect-race', test: 'an attempt for which there is no descriptor has failed, and the race goes on',
+    why: 'Deno itself panics where it gets no descriptor'
+  },
   {
     spec: 'handles', test: 'handles that meet a plain recv are closed, and one that does not fit in a process is said',
     why: 'Deno closes by node:fs only what it has opened itself'

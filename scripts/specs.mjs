@@ -14,6 +14,10 @@ export function fileOf(spec) {
 export function specOf(name) {
   const path = fileOf(basename(name).replace(/(\.spec)?(\.[jt]s)?$/, ''))
   if (existsSync(join(root, path))) return path
-  const known = readdirSync(join(root, folder)).filter(file => file.endsWith('.spec.js'))
-  throw new Failure(`There is no test file ${name}. There are: ${known.map(file => file.slice(0, -'.spec.js'.length)).join(', ')}`)
+  throw new Failure(`There is no test file ${name}. There are: ${all().map(file => basename(file, '.spec.js')).join(', ')}`)
+}
+
+/** The compiled files of all specs. */
+export function all() {
+  return readdirSync(join(root, folder)).filter(file => file.endsWith('.spec.js')).map(file => `${folder}/${file}`)
 }

@@ -1,9 +1,9 @@
 // npm test [-- spec …] [-- --runtimes]: the Rust tests, then the suite under this Node; on request under all others, too.
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { debianExtras } from './debian.mjs'
 import { leftOutSomewhere, stale } from './left-out.mjs'
 import { leftOutByOthers, runtimes } from './runtimes.mjs'
+import { setUp } from './set-up.mjs'
 import { fileOf, specOf } from './specs.mjs'
 import { bin, Failure, node, root, run } from './step.mjs'
 import { Tally } from './tally.mjs'
@@ -15,7 +15,7 @@ const { positionals: names, values: { runtimes: everywhere } } = parseArgs({
 const specs = names.map(specOf)
 const tally = new Tally(specs.length > 0)
 
-await debianExtras('iproute2') // for the networks of __test__/_network.ts
+await setUp(specs)
 
 if (specs.length === 0) await tally.cargo('Rust tests', () => run('cargo', ['test', '-q', '-p', 'socket2-core']))
 let written

@@ -10,6 +10,7 @@ export default async function (socket: TcpSocket, { signal }: HandlerContext): P
   for await (const data of socket) {
     const text = String(data)
     if (text === 'thread') await socket.send(`${threadId}`)
+    else if (text === 'who') await socket.send(JSON.stringify([socket.remoteAddress, socket.localAddress, socket.proxied]))
     else if (text === 'data') await socket.send(JSON.stringify(workerData))
     else if (text === 'environment') await socket.send(JSON.stringify([process.env['OURS'], process.argv.slice(2)]))
     else if (text === 'memory') await socket.send(`${resourceLimits.maxOldGenerationSizeMb}`)

@@ -1,6 +1,6 @@
 // Lookups against a name service of our own, which a process can have whose network and files are its own (see lookup.spec.ts).
 // Runs the scenario it is given, and prints what came out as JSON.
-import { addr, Address, addrName, tcp, udp, type TcpSocket, type UdpSocket } from 'socket2'
+import { addr, Address, addrName, connect, tcp, udp, type TcpSocket, type UdpSocket } from 'socket2'
 
 /** The records: IPv4 addresses, an alias, a name for an address. */
 const RECORDS: Record<string, string[]> = {
@@ -68,16 +68,29 @@ async function scenarios(): Promise<Record<string, () => Promise<unknown>>> {
     async givenUp() {
       const abort = new AbortController()
       const socket = tcp()
-      const waiting = [addr({ host: 'slow.test', signal: abort.signal }), socket.connect('slow.test', 80, { signal: abort.signal })]
+      const waiting = [addr({ host: 'slow.test', signal: abort.signal }), socket.connect('slow.test', 80, { signal: abort.signal }), connect(80, 'slow.test', { signal: abort.signal })]
       await holding(2)
       const reason = new Error('enough')
       abort.abort(reason)
       const aborted = (await Promise.allSettled(waiting)).map((outcome) => outcome.status === 'rejected' && outcome.reason === reason)
       const timedOut = await Promise.all([
         failure(addr({ host: 'slow.test', timeout: 20 })), failure(tcp().connect('slow.test', 80, { timeout: 20 })),
-        failure(addr({ host: 'fast.test', timeout: 0 }))
+        failure(addr({ host: 'fast.test', timeout: 0 })), failure(connect(80, 'slow.test', { timeout: 20 }))
       ])
       return { aborted, timedOut, closed: socket.closed }
+    },
+    async partly() {
+      // The first address that is asked for answers nobody: it has no room, and no more than one attempt is made.
+      const full = await tcp().listen('127.0.0.9', 0, 0)
+      const { port } = full.localAddress!
+      while (await tcp().connect(full.localAddress!, { timeout: 30 }).then(() => true, () => false));
+      const begun = performance.now()
+      const failing = failure(connect(port, 'slow.test', { timeout: 600 }))
+      await holding(1)
+      setTimeout(release, 400)
+      const { code, syscall, timeout } = await failing
+      full.close()
+      return { code, syscall, timeout, ms: performance.now() - begun }
     },
     async failing() {
       const outcomes = [
@@ -91,9 +104,9 @@ async function scenarios(): Promise<Record<string, () => Promise<unknown>>> {
       const server = await tcp().listen(addresses[1]!)
       const { port } = server.localAddress!
       const socket = await tcp().connect('two.test', port)
-      const connected = String(socket.remoteAddress) === String(server.localAddress)
-      server.close()
-      socket.close()
+      const raced = await connect(port, 'two.test')
+      const connected = [socket, raced].every(({ remoteAddress }) => String(remoteAddress) === String(server.localAddress))
+      for (const each of [server, socket, raced]) each.close()
       const other = tcp()
       const { code, address } = await failure(other.connect('two.test', port))
       other.close()

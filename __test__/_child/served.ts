@@ -125,6 +125,20 @@ const cases: Record<string, () => Promise<unknown>> = {
     const before = census()
     for (let i = 0; i < rounds(10); i++) await comeAndGo()
     return JSON.stringify(await left(before))
+  },
+  /** The same behind a proxy, with connections that say nothing, or nothing good. */
+  async 'leaks of proxied'() {
+    await comeAndGoProxied()
+    const before = census()
+    for (let i = 0; i < rounds(20); i++) await comeAndGoProxied()
+    return JSON.stringify(await left(before))
+  },
+  async 'listener unref\'ed, with a silent connection'() {
+    const server = await begin({ proxyProtocol: 'required', proxyHeaderTimeout: 50 })
+    kept.push(await tcp().connect(server.address))
+    while (server.connections === 0) await new Promise(resolve => setImmediate(resolve))
+    server.listener.unref()
+    return 'left'
   }
 }
 
@@ -166,6 +180,20 @@ async function comeAndGo(): Promise<void> {
     await ended(clients[0]!)
   }
   await server.close({ grace: Math.random() < 0.5 ? 0 : 10 })
+  for (const client of clients) client.close()
+}
+
+async function comeAndGoProxied(): Promise<void> {
+  const server = await begin({ proxyProtocol: 'optional', proxyHeaderTimeout: 20, maxConnectionsPerAddress: 3 })
+  const begun = ['', 'P', 'PROXY', 'PROXY UNKNOWN\r\n', 'PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n', 'PROXY TCP4 192.0.2.1 192.0.2.2 1', 'hello']
+  const clients = await Promise.all(begun.map(async (text) => {
+    const client = await tcp().connect(server.address)
+    client.trySend(text)
+    return client
+  }))
+  while (server.connections === 0) await new Promise(resolve => setImmediate(resolve))
+  if (Math.random() < 0.5) clients[0]!.reset()
+  await server.close({ grace: Math.random() < 0.5 ? 0 : 30 })
   for (const client of clients) client.close()
 }
 

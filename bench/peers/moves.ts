@@ -20,7 +20,7 @@ interface Mover {
 
 /** What a handle looks like. */
 const SAMPLE: SocketHandle<'tcp'> = {
-  key: '0123456789abcdef0123456789abcdef', type: 'tcp', family: 'inet', protocol: 'tcp', standing: 'connected', peer: undefined, timeout: Infinity, unread: null, datagrams: null, broken: 0,
+  key: '0123456789abcdef0123456789abcdef', type: 'tcp', family: 'inet', protocol: 'tcp', standing: 'connected', peer: undefined, timeout: Infinity, header: null, unread: null, datagrams: null, broken: 0,
   bytesRead: 0, bytesWritten: 0, sharingChosen: false, replaceStale: false,
 }
 

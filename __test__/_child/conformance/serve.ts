@@ -1,7 +1,7 @@
 // Servers, of this thread and of many.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { serve, tcp, type Handler, type Server, type ServeOptions, type ServeThreadsOptions, type TcpSocket } from 'socket2'
+import { Address, proxyHeader, serve, tcp, type Handler, type Server, type ServeOptions, type ServeThreadsOptions, type TcpSocket } from 'socket2'
 import { afterwards, keep, type Checks } from './host.js'
 
 export const serveChecks: Checks = {
@@ -22,6 +22,19 @@ export const serveChecks: Checks = {
     const server = await serving({ maxConnections: 1 }, echo)
     assert.equal(await ask(await visit(server), 'x'), 'x')
     assert.equal(await gone(await visit(server)), '')
+  },
+  async 'behind a proxy the client is the one that the proxy tells, and who does not tell is closed'() {
+    const server = await serving({ proxyProtocol: 'required' }, async socket => await socket.send(`${socket.remoteAddress} says ${await socket.recv()}`))
+    for (const version of [1, 2] as const) {
+      const header = proxyHeader({ version, source: Address.parse('192.0.2.1:5'), destination: Address.parse('192.0.2.2:7') })
+      const client = await visit(server)
+      await client.send(header.subarray(0, 9))
+      await client.send([header.subarray(9), Buffer.from('hello')])
+      assert.equal(await gone(client), '192.0.2.1:5 says hello')
+    }
+    const client = await visit(server)
+    await client.send('hello')
+    assert.equal(await gone(client), '')
   },
   async 'a server without a handler is iterated until it is closed'() {
     const server = await serving({})

@@ -1,7 +1,7 @@
 // Connecting and listening, and how what waits is ended: by time, by abort, by close.
 import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
-import { SocketError, tcp, type TcpSocket } from 'socket2'
+import { connect, SocketError, tcp, type TcpSocket } from 'socket2'
 import { addressOf, connection, keep, rounds, unless, type Checks } from './host.js'
 import { noIPv6 } from './udp.js'
 
@@ -29,6 +29,19 @@ export const tcpChecks: Checks = {
     const server = keep(await tcp().listen('127.0.0.1'))
     const client = keep(await tcp().connect('localhost', addressOf(server).port))
     assert.equal(String(client.remoteAddress), String(server.localAddress))
+  },
+  async 'of several addresses the one that answers is connected, and where none does each is told'() {
+    const [server, other] = [keep(await tcp().listen('127.0.0.1')), await tcp().listen('127.0.0.1')]
+    const [somebody, nobody] = [addressOf(server), addressOf(other)]
+    other.close()
+    const client = keep(await connect([nobody, somebody], { attemptDelay: Infinity }))
+    assert.equal(String(client.remoteAddress), String(somebody))
+    keep(await connect(somebody.port))
+    server.close()
+    await assert.rejects(connect([nobody, somebody]), ({ code, cause }: SocketError) => {
+      assert.deepEqual([code, (cause as AggregateError).errors.length], ['ECONNREFUSED', 2])
+      return true
+    })
   },
   'IPv6 is spoken as well': unless(noIPv6, async () => {
     const [client, peer] = await connection('inet6')

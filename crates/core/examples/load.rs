@@ -4,7 +4,8 @@
 //! machine that can build this package. It talks in lines with the process that started it:
 //!
 //! - it opens the connections, checks byte for byte that each echoes, and prints `{"ready":<connections>}`;
-//!   with `renewed` as last argument each message has a connection of its own, which is closed when the answer has come;
+//!   with `renewed` as last argument each message has a connection of its own, which is closed when the answer has come; with
+//!   `http` the message is a request, whose answer may be anything that has a Content-Length, and as long each time;
 //! - for each line read from stdin, a number of seconds, it makes traffic for that long, waits until every answer has
 //!   come, and prints a report. Between two reports nothing is in flight, so the server's CPU time read before and after
 //!   belongs to exactly the messages reported;
@@ -39,17 +40,20 @@ fn main() -> ExitCode {
 
 fn run() -> io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let usage = || invalid("usage: load <ip:port> <connections> <bytes of a message> [renewed]");
-    let (address, connections, size, renewed) = match arguments.as_slice() {
-        [address, connections, size] => (address, connections, size, false),
-        [address, connections, size, word] if word == "renewed" => (address, connections, size, true),
+    let usage = || invalid("usage: load <ip:port> <connections> <bytes of a message> [renewed | http]");
+    let [address, connections, size, options @ ..] = arguments.as_slice() else { return Err(usage()) };
+    let (renewed, http) = match options.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => (false, false),
+        ["renewed"] => (true, false),
+        ["http"] => (false, true),
         _ => return Err(usage()),
     };
     let address = address.parse().map_err(|_| usage())?;
     let connections = connections.parse().map_err(|_| usage())?;
     let size = size.parse().map_err(|_| usage())?;
+    let message = if http { request(address) } else { (0..size).map(|index: usize| index as u8).collect() };
 
-    let mut load = Load::open(address, connections, size, renewed)?;
+    let mut load = Load::open(address, connections, message, renewed, http)?;
     println!("{{\"ready\":{connections}}}");
     for line in io::stdin().lock().lines() {
         let seconds: f64 = line?.trim().parse().map_err(|_| usage())?;
@@ -70,6 +74,8 @@ struct Load {
 /// What is sent, and on what.
 struct Traffic {
     message: Vec<u8>,
+    /// How long the answer is.
+    answer: usize,
     registry: Registry,
     /// Where each message makes a new connection to; `None`: they stay.
     renewed: Option<SocketAddr>,
@@ -84,18 +90,21 @@ struct Connection {
 }
 
 impl Load {
-    fn open(address: SocketAddr, count: usize, size: usize, renewed: bool) -> io::Result<Self> {
+    fn open(address: SocketAddr, count: usize, message: Vec<u8>, renewed: bool, http: bool) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let message: Vec<u8> = (0..size).map(|index| index as u8).collect();
+        let mut answer = 0;
         let mut connections = Vec::with_capacity(count);
         for index in 0..count {
-            let (token, mut stream) = (Token(index), TcpStream::from_std(connect(address, &message)?));
+            let mut stream = connect(address)?;
+            answer = if http { ask(&mut stream, &message)? } else { echo(&mut stream, &message)? };
+            stream.set_nonblocking(true)?;
+            let (token, mut stream) = (Token(index), TcpStream::from_std(stream));
             poll.registry().register(&mut stream, token, INTEREST)?;
             connections.push(Connection { token, stream, unsent: 0, unread: 0, since: Instant::now() });
         }
         let registry = poll.registry().try_clone()?;
-        let traffic = Traffic { message, registry, renewed: renewed.then_some(address) };
-        Ok(Self { poll, events: Events::with_capacity(1024), connections, buffer: vec![0; size], traffic })
+        let traffic = Traffic { message, answer, registry, renewed: renewed.then_some(address) };
+        Ok(Self { poll, events: Events::with_capacity(1024), connections, buffer: vec![0; answer], traffic })
     }
 
     fn run(&mut self, duration: Duration) -> io::Result<Report> {
@@ -132,7 +141,7 @@ impl Connection {
     fn begin(&mut self, now: Instant, traffic: &Traffic) -> io::Result<()> {
         self.since = now;
         self.unsent = traffic.message.len();
-        self.unread = traffic.message.len();
+        self.unread = traffic.answer;
         if let Some(address) = traffic.renewed {
             let mut stream = TcpStream::connect(address)?;
             traffic.registry.register(&mut stream, self.token, INTEREST)?;
@@ -199,13 +208,17 @@ fn is_early(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected)
 }
 
-/// Connects and takes one message there and back. One connection after the other: so no listener's backlog overflows,
-/// and the server is known to have accepted them all. In pieces that any socket buffer holds: so neither end can be
-/// stuck in a write.
-fn connect(address: SocketAddr, message: &[u8]) -> io::Result<std::net::TcpStream> {
-    let mut stream = std::net::TcpStream::connect_timeout(&address, PATIENCE)?;
+/// Connects. One connection after the other, each used before the next: so no listener's backlog overflows, and the server is known
+/// to have accepted them all.
+fn connect(address: SocketAddr) -> io::Result<std::net::TcpStream> {
+    let stream = std::net::TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// Takes one message there and back, in pieces that any socket buffer holds: so neither end can be stuck in a write.
+fn echo(stream: &mut std::net::TcpStream, message: &[u8]) -> io::Result<usize> {
     let mut answer = [0; 4096];
     for piece in message.chunks(answer.len()) {
         stream.write_all(piece)?;
@@ -214,8 +227,31 @@ fn connect(address: SocketAddr, message: &[u8]) -> io::Result<std::net::TcpStrea
             return Err(io::Error::other("the answer is not what was sent"));
         }
     }
-    stream.set_nonblocking(true)?;
-    Ok(stream)
+    Ok(message.len())
+}
+
+/// Sends one request, and says how long the answer is.
+fn ask(stream: &mut std::net::TcpStream, message: &[u8]) -> io::Result<usize> {
+    stream.write_all(message)?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        head.extend(byte);
+    }
+    let head = String::from_utf8_lossy(&head).to_lowercase();
+    let length =
+        head.lines().find_map(|line| line.strip_prefix("content-length:")).and_then(|text| text.trim().parse().ok());
+    let length: usize = length
+        .filter(|_| head.starts_with("http/1.1 200"))
+        .ok_or_else(|| invalid("the answer is no 200 with a length"))?;
+    stream.read_exact(&mut vec![0; length])?;
+    Ok(head.len() + length)
+}
+
+/// What browsers and the like send, no more than the least.
+fn request(address: SocketAddr) -> Vec<u8> {
+    format!("GET / HTTP/1.1\r\nHost: {address}\r\nAccept: */*\r\nUser-Agent: load\r\n\r\n").into_bytes()
 }
 
 struct Report {

@@ -191,6 +191,15 @@ impl Socket {
         self.with(sys::set_customary_for_listeners)
     }
 
+    /// Has the system choose a port, where `bind` is given none, only when it connects: see `sys`.
+    pub fn choose_port_late(&self) {
+        let chosen = |socket: &socket2::Socket| {
+            sys::choose_port_late(socket);
+            Ok(())
+        };
+        let _ = self.with(chosen);
+    }
+
     /// Makes a bound stream or seqpacket socket a listener, with room for `backlog` connections not yet accepted.
     ///
     /// The system caps the backlog silently (Linux by `net.core.somaxconn`), so a great number asks for the most.

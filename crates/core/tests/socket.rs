@@ -143,6 +143,20 @@ fn a_bound_socket_that_has_lost_its_place_connects_from_nowhere_else() {
     assert_eq!(peer.as_socket(), place.as_socket());
 }
 
+#[test]
+fn a_port_that_is_chosen_late_is_there_once_connected() {
+    for family in INET {
+        let listener = listener(family, Kind::Stream);
+        let mut client = Socket::open(family, Kind::Stream, 0).unwrap();
+        client.choose_port_late();
+        client.bind(&loopback(family)).unwrap();
+        let port = |socket: &Socket| socket.local_addr().unwrap().as_socket().unwrap().port();
+        assert_eq!(port(&client) == 0, cfg!(target_os = "linux"));
+        connect(&mut client, &listener.local_addr().unwrap()).unwrap();
+        assert_ne!(port(&client), 0);
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_unix_listener_with_a_full_backlog_refuses() {

@@ -61,13 +61,16 @@ pub fn fd(environment: &Environment, arguments: &Arguments) -> Outcome {
     attempt(environment, arguments, |socket| Ok(socket.fd() as i32))
 }
 
-// bind(handle, address, flags): 1 what is customary for listeners first, 2 replaces a stale unix path
+// bind(handle, address, flags): 1 what is customary for listeners first, 2 replaces a stale unix path, 4 leaves the port to connect
 pub fn bind(environment: &Environment, arguments: &Arguments) -> Outcome {
     let address = address::decode(arguments.bytes(1)?).map_err(|error| error::code(&error))?;
     let flags = arguments.int(2)?;
     let bind = |socket: &mut Socket| {
         if flags & 1 != 0 {
             socket.set_customary_for_listeners()?;
+        }
+        if flags & 4 != 0 {
+            socket.choose_port_late();
         }
         if flags & 2 != 0 {
             return socket.bind_replacing_stale(&address);

@@ -103,6 +103,9 @@ fn peer_pid(_: &Socket, peer: &libc::xucred) -> io::Result<i32> {
     Ok(unsafe { peer.cr_pid__c_anonymous_union.cr_pid })
 }
 
+/// Only Linux can: here `bind` chooses the port.
+pub(crate) fn choose_port_late(_: &Socket) {}
+
 /// A socket hears only the groups that it has joined.
 pub(crate) fn hear_own_groups_only(_: &Socket) {}
 

@@ -79,6 +79,13 @@ pub(crate) fn peer_credentials(socket: &Socket) -> io::Result<Credentials> {
     }
 }
 
+/// Has `bind` leave the choice of a port to `connect` (IP_BIND_ADDRESS_NO_PORT, for both families). By then the peer is known, and
+/// a port that is in use towards others will do: else one address would have no more connections than there are such ports.
+pub(crate) fn choose_port_late(socket: &Socket) {
+    // Linux 4.2; before, a port is chosen at once.
+    let _ = super::unix::write_option(socket, (libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT), &1i32.to_ne_bytes());
+}
+
 /// Switches IP_MULTICAST_ALL off, by which a socket bound to the wildcard gets what any socket of the machine has joined.
 /// Other systems have no such thing, and whoever names groups does not mean all of them.
 pub(crate) fn hear_own_groups_only(socket: &Socket) {

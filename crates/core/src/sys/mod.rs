@@ -21,6 +21,7 @@
 //! | `unix_path`, `pathname`, `unix_address` | the path inside a unix address, and back                         |
 //! | `UNIX_PATH_LENGTH`, `file_identity`, `is_socket` | the files of unix sockets                              |
 //! | `set_customary_for_listeners` | what servers set before they bind                                          |
+//! | `choose_port_late`          | whose port the system chooses, when it connects                              |
 //! | `interface_index`           | the number of a network interface                                            |
 //! | `change_source_group`, `membership_error`, `hear_own_groups_only` | multicast, with one meaning of its errors |
 //! | `borrow`, `take_over`, `PEEK`, `domain`, `protocol`, `is_listening`, `no_such_family`, `no_such_kind` | descriptors that something else has opened |

@@ -242,6 +242,9 @@ fn storage(address: &SockAddr) -> winsock::SOCKADDR_STORAGE {
     unsafe { address.as_ptr().cast::<winsock::SOCKADDR_STORAGE>().read() }
 }
 
+/// Only Linux can: here `bind` chooses the port.
+pub(crate) fn choose_port_late(_: &Socket) {}
+
 /// A socket hears only the groups that it has joined.
 pub(crate) fn hear_own_groups_only(_: &Socket) {}
 

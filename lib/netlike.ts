@@ -1,0 +1,48 @@
+/** How `node:net` says where a socket is, and is told where to connect to. */
+import type { Address } from './address.js'
+import { typeError } from './errors.js'
+
+/** Where `connect` of a stream leads to. */
+export interface SocketDuplexTarget {
+  port?: number | string | undefined
+  /** `'localhost'` by default. */
+  host?: string | undefined
+  /** A unix path, `@name` in the abstract namespace; instead of host and port. */
+  path?: string | undefined
+}
+
+/** What `address` of a stream tells; nothing of a unix socket. */
+export interface SocketDuplexAddress {
+  address?: string
+  port?: number
+  family?: 'IPv4' | 'IPv6'
+}
+
+/** An address as `node:net` has it. */
+export function netAddress(address: Address | null): SocketDuplexAddress {
+  if (address === null || address.family === 'unix') return {}
+  const { scopeId, port, family } = address
+  const text = scopeId === undefined ? address.address : `${address.address}%${scopeId}`
+  return { address: text, family: family === 'inet' ? 'IPv4' : 'IPv6', port }
+}
+
+/** What the arguments of a `connect` in the manner of `node:net` mean: host and port of one of ours, and the listener. */
+export function netTarget(args: readonly unknown[]): { host: string; port: number | string; listener: (() => void) | undefined } {
+  const last = args.at(-1)
+  const { host, port, path } = fieldsOf(args)
+  const listener = typeof last === 'function' ? (last as () => void) : undefined
+  if (path !== undefined && path !== null) {
+    if (typeof path !== 'string') throw typeError('path', 'a string', path)
+    return { host: `unix:${path}`, port: 0, listener }
+  }
+  if (typeof port !== 'number' && typeof port !== 'string') throw typeError('port', 'a number or a string', port)
+  if (host !== undefined && host !== null && typeof host !== 'string') throw typeError('host', 'a string', host)
+  return { host: host || 'localhost', port, listener }
+}
+
+/** By object, by path, or by port and host. */
+function fieldsOf([first, second]: readonly unknown[]): { host?: unknown; port?: unknown; path?: unknown } {
+  if (typeof first === 'object' && first !== null) return first
+  if (typeof first === 'string' && !(Number(first) >= 0)) return { path: first }
+  return { port: first, host: typeof second === 'function' ? undefined : second }
+}

@@ -1,0 +1,273 @@
+/**
+ * The link of a socket that speaks TLS. What waits on it waits for node:tls, which speaks over a stream of the plain socket; so all
+ * ways to receive, and readers, are those of any other socket.
+ */
+import type { Duplex } from 'node:stream'
+import { clearTimeout, setTimeout } from 'node:timers'
+import type { TLSSocket } from 'node:tls'
+import { SocketError } from './errors.js'
+import { Link, resetHandle } from './link.js'
+import { native, type Handle } from './native.js'
+import { netAddress } from './netlike.js'
+import { Operation } from './operation.js'
+import { SCRATCH_LENGTH } from './receive.js'
+import type { TcpSocket } from './tcp.js'
+import type { Established } from './tls-ends.js'
+import type { Transport } from './tls-transport.js'
+
+const { WOULD_BLOCK } = native
+
+/** What `receive` says when something other than the system ended the connection; `error` knows more. */
+const FAILED = -0x7fff_ffff
+
+/** What makes one record of TLS at most. */
+const MOST_IN_ONE = 16_384
+
+/** How many decrypted bytes wait at most to be received before no more are read. As many as a plain socket takes in one step. */
+const MOST_AHEAD = SCRATCH_LENGTH
+
+/** How long (ms) a peer that takes nothing may hold up the last word of a connection that is closed here. Chosen by feel. */
+const LAST_WORD = 1_000
+
+export class TlsLink extends Link {
+  /** Both ends have agreed upon how to talk, and know each other as far as they want to. */
+  established = false
+  readonly tls: TLSSocket
+  /** What ended the connection badly. */
+  #failure: Error | undefined
+  /** Decrypted, and not given out. */
+  readonly #chunks: Buffer[] = []
+  #unreadLength = 0
+  /** The peer has ended what it sends, or this end does not want it. */
+  #ended = false
+  #unwritable = false
+  #taking = false
+  readonly #take = (chunk: Buffer): void => this.#arrived(chunk)
+
+  /** `open` lays TLS over the transport, and is told by the other end when it is established, or why not. */
+  constructor(readonly plain: TcpSocket, under: Link, readonly transport: Transport | Duplex, open: (established: Established) => TLSSocket) {
+    super(under.handle, false, false)
+    this.tls = open(error => this.#established(error))
+      .on('end', () => this.#peerEnded())
+      .on('error', error => this.#fail(error))
+      .on('close', () => this.#gone())
+    // What befalls a server after the handshake node:tls tells its own server only, and what befalls the connection nobody.
+    this.tls.on('_tlsError', (error: Error) => this.tls.destroy(error))
+    transport.on('error', (error: Error) => this.#fail(error))
+    // It asks the handle of node:net for them, which there is not.
+    for (const [name, tell] of Object.entries(addressesOf(plain))) Object.defineProperty(this.tls, name, { get: tell, configurable: true })
+    // What waits below is waited for here.
+    plain.unref()
+  }
+
+  /** Leaves the stream to someone else, with what was received and not given out. */
+  yield(): TLSSocket {
+    const { tls, plain } = this
+    // Not listening to 'readable' any more leaves it as a stream that nobody has listened to.
+    const nobody = (): void => {}
+    if (this.#taking) tls.off('data', this.#take).on('readable', nobody).off('readable', nobody)
+    for (const chunk of this.#chunks.splice(0).toReversed()) tls.unshift(chunk)
+    plain.ref()
+    return tls
+  }
+
+  /** Takes what comes from now on, since somebody wants it. */
+  #listen(): void {
+    if (this.#taking) return
+    this.#taking = true
+    this.tls.on('data', this.#take)
+  }
+
+  #arrived(chunk: Buffer): void {
+    this.#chunks.push(chunk)
+    this.#unreadLength += chunk.length
+    if (this.#unreadLength >= MOST_AHEAD) this.tls.pause()
+    this.reading.wake(false)
+  }
+
+  #established(error: Error | undefined): void {
+    if (error === undefined) {
+      this.established = true
+      this.#wake()
+    } else {
+      this.tls.destroy(error)
+    }
+  }
+
+  #peerEnded(): void {
+    this.#ended = this.established
+    if (this.established) this.#wake()
+    else this.tls.destroy(new SocketError('the peer ended the connection before TLS was established', { code: 'ECONNRESET' }))
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error
+    this.#wake()
+  }
+
+  override receive(into: Uint8Array): number {
+    const chunk = this.#chunks[0]
+    if (chunk === undefined) {
+      this.#listen()
+      if (this.#ended) return 0
+      return this.#failure === undefined ? WOULD_BLOCK : FAILED
+    }
+    const count = Math.min(chunk.length, into.length)
+    into.set(count < chunk.length ? chunk.subarray(0, count) : chunk)
+    if (count < chunk.length) this.#chunks[0] = chunk.subarray(count)
+    else this.#chunks.shift()
+    this.#unreadLength -= count
+    if (this.tls.isPaused() && this.#unreadLength < MOST_AHEAD) this.tls.resume()
+    return count
+  }
+
+  override error(code: number, syscall: string): Error {
+    return this.#failure === undefined ? super.error(code, syscall) : tlsError(this.#failure, syscall)
+  }
+
+  /** Something other than its end has ended it. */
+  get failed(): boolean {
+    return this.#failure !== undefined
+  }
+
+  /** Why nothing can be sent any more; `undefined` while it can. */
+  refusal(syscall: string): Error | undefined {
+    if (this.#failure !== undefined) return tlsError(this.#failure, syscall)
+    if (!this.#unwritable && this.tls.writable) return undefined
+    return new SocketError(`${syscall} EPIPE: this end has ended what it sends`, { code: 'EPIPE', syscall })
+  }
+
+  /** Ends one direction or both: the peer hears of the end of what is sent, and the end of what it sends is now. */
+  shut(read: boolean, write: boolean): void {
+    if (read) {
+      this.#ended = true
+      this.#chunks.length = this.#unreadLength = 0
+    }
+    if (write) {
+      this.#unwritable = true
+      this.tls.end()
+    }
+    this.#wake()
+  }
+
+  override end(part: (handle: Handle) => number): number {
+    const before = this.handle
+    super.end(() => 0)
+    if (before >= 0) this.#part(part === resetHandle)
+    return 0
+  }
+
+  /** Ends TLS and then the connection; with RST at once. */
+  #part(reset: boolean): void {
+    const { tls, plain } = this
+    const leave = (): void => {
+      clearTimeout(timer)
+      tls.destroy()
+      plain.close()
+    }
+    const timer = setTimeout(leave, LAST_WORD).unref()
+    if (reset) plain.reset()
+    if (reset || tls.destroyed || !this.established) return leave()
+    // What it has taken goes first, and then the word that nothing follows.
+    tls.once('finish', leave).once('close', leave).end()
+    if (tls.writableFinished) leave()
+  }
+
+  #wake(): void {
+    this.reading.wake(true)
+    this.writing.wake(true)
+  }
+
+  /** The stream is gone. When it did not say why, the socket below was closed. */
+  #gone(): void {
+    if (this.#failure === undefined && !this.#ended) this.end(() => 0)
+    this.#wake()
+  }
+}
+
+/** Waits until TLS is established. */
+export class Handshake extends Operation<void> {
+  get syscall(): string {
+    return 'secure'
+  }
+
+  constructor(private readonly link: TlsLink) {
+    super()
+  }
+
+  attempt(): boolean {
+    const { link } = this
+    if (link.established) return this.succeed(undefined)
+    if (link.failed) return this.fail(() => link.error(FAILED, this.syscall))
+    link.reading.blocked()
+    return false
+  }
+}
+
+/** `send` over TLS: done when the system has taken all of it, encrypted. */
+export class SendSecurely extends Operation<number> {
+  #begun = false
+  #done = false
+  readonly #total: number
+
+  get syscall(): string {
+    return 'send'
+  }
+
+  constructor(private readonly link: TlsLink, private readonly parts: readonly Uint8Array[]) {
+    super()
+    this.#total = parts.reduce((sum, { length }) => sum + length, 0)
+  }
+
+  attempt(): boolean {
+    const { link } = this
+    if (this.#done) return this.#sent()
+    const refusal = link.refusal('send')
+    if (refusal !== undefined) return this.fail(() => refusal)
+    if (this.#total === 0) return this.succeed(0)
+    if (!this.#begun && this.#begin()) return this.#sent()
+    link.writing.blocked()
+    return false
+  }
+
+  #sent(): true {
+    this.link.writing.bytes += this.#total
+    return this.succeed(this.#total)
+  }
+
+  override annotate(error: SocketError): void {
+    error.bytesSent = 0
+  }
+
+  /** Whether it was done at once. */
+  #begin(): boolean {
+    this.#begun = true
+    const { tls, transport, writing } = this.link
+    const alone = tls.writableLength === 0 && this.#total <= MOST_IN_ONE
+    const { taken } = transport as Partial<Transport>
+    const written = (error?: Error | null): void => {
+      if (!error) this.#done = true
+      writing.wake(false)
+    }
+    if (this.parts.length > 1) tls.cork()
+    for (const part of this.parts.slice(0, -1)) tls.write(part)
+    tls.write(this.parts.at(-1) as Uint8Array, written)
+    if (this.parts.length > 1) tls.uncork()
+    // Encrypted and taken by the system within the call, of which the stream tells a turn later.
+    return alone && taken !== undefined && (transport as Transport).taken > taken
+  }
+}
+
+/** The addresses, as a `net.Socket` has them. */
+function addressesOf(socket: TcpSocket): Record<string, () => unknown> {
+  return {
+    localAddress: () => netAddress(socket.localAddress).address, localPort: () => netAddress(socket.localAddress).port,
+    localFamily: () => netAddress(socket.localAddress).family, remoteAddress: () => netAddress(socket.remoteAddress).address,
+    remotePort: () => netAddress(socket.remoteAddress).port, remoteFamily: () => netAddress(socket.remoteAddress).family
+  }
+}
+
+/** An error of node:tls, as one of ours. */
+function tlsError(cause: Error & { code?: string }, syscall: string): SocketError {
+  return new SocketError(`${syscall} ${cause.code ?? 'ERR_TLS'}: ${cause.message}`, { code: cause.code ?? 'ERR_TLS', syscall, cause })
+}

@@ -1,0 +1,125 @@
+/**
+ * What node:tls speaks over: as much of a stream as it uses, and no more. A whole `stream.Duplex` keeps queues in both directions, of
+ * which TLS has its own; without them a message costs a third less.
+ */
+import { AsyncResource } from 'node:async_hooks'
+import { EventEmitter } from 'node:events'
+import { systemError } from './errors.js'
+import { Intake } from './intake.js'
+import type { Link, Over } from './link.js'
+import { sendChunks, sendEnd, type Chunk, type Outcome } from './outgoing.js'
+import type { TcpSocket } from './tcp.js'
+
+type Callback = (error?: Error | null) => void
+
+export class Transport extends EventEmitter {
+  readonly allowHalfOpen = true
+  readonly readable = true
+  readonly writable = true
+  destroyed = false
+  /** How often the system has taken at once all there was to send. */
+  taken = 0
+  readonly #intake: Intake
+  /** What the link knows of it, and does not hold. */
+  readonly #over: Over = { connected: () => {}, ended: () => this.destroy(), unread: () => null }
+  #paused = true
+  #ended = false
+  #chunks: Chunk[] = []
+  #callbacks: Callback[] = []
+
+  constructor(private readonly socket: TcpSocket, private readonly link: Link) {
+    super()
+    this.#intake = new Intake(link, new AsyncResource('SOCKET2TLS', { requireManualDestroy: true }), () => this.#arrived())
+    link.lay(this.#over)
+  }
+
+  pause(): void {
+    this.#paused = true
+  }
+
+  /** Reads on, but not within the call. */
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    process.nextTick(() => this.#receive())
+  }
+
+  /** Writes when it is uncorked: node:tls always corks. */
+  write(chunk: Uint8Array, callback: Callback): void {
+    this.#chunks.push({ chunk, encoding: 'binary' })
+    this.#callbacks.push(callback)
+  }
+
+  cork(): void {}
+
+  uncork(): void {
+    const [chunks, callbacks] = [this.#chunks, this.#callbacks]
+    this.#chunks = []
+    this.#callbacks = []
+    const done = (error?: Error): void => {
+      for (const callback of callbacks) callback(error)
+    }
+    const outcome = this.destroyed ? 0 : this.#send(chunks)
+    if (outcome === 0) {
+      this.taken++
+      done()
+    } else if (typeof outcome === 'number') {
+      const error = systemError(outcome, 'write')
+      this.#fail(error)
+      done(error)
+    } else {
+      const told = (): void => done()
+      outcome.then(told, done)
+    }
+  }
+
+  /** No more is written; the callback hears when the peer has been told. */
+  end(callback: () => void): void {
+    if (this.destroyed) return callback()
+    const told = (): void => callback()
+    sendEnd(this.link, this.socket).then(told, told)
+  }
+
+  /** Closes the socket, too. */
+  destroy(): void {
+    if (this.destroyed) return
+    this.destroyed = true
+    this.socket.close()
+    process.nextTick(() => this.emit('close'))
+  }
+
+  #send(chunks: readonly Chunk[]): Outcome {
+    return sendChunks(this.link, this.socket, chunks)
+  }
+
+  #receive(): void {
+    while (!this.#paused && !this.#ended && !this.destroyed && this.#intake.idle) {
+      if (!this.link.reading.enter(this.#intake, this.socket)) return
+      this.#pass()
+    }
+  }
+
+  #arrived(): void {
+    if (this.destroyed) return
+    this.#pass()
+    this.#receive()
+  }
+
+  /** Passes on what has come. */
+  #pass(): void {
+    const outcome = this.#intake.take()
+    if (typeof outcome === 'number') {
+      this.#fail(systemError(outcome, 'read'))
+    } else if (outcome.length > 0) {
+      this.emit('data', outcome)
+    } else {
+      this.#ended = true
+      this.emit('end')
+    }
+  }
+
+  #fail(error: Error): void {
+    this.emit('error', error)
+    this.destroy()
+  }
+}
