@@ -87,6 +87,7 @@ const qemu = [
 
 /** What runs under neither Wine. */
 const noWine = [
+  { spec: 'proxy-protocol', why: 'it is about bytes that have come, not about how, and its thousands of connections take Wine minutes' },
   { spec: 'duplex-scenes', why: 'how ends and resets show under Wine has not been told apart from how they should yet' },
   { spec: 'duplex-users', why: 'how ends and resets show under Wine has not been told apart from how they should yet' },
   { spec: 'package', why: 'packages are packed alike everywhere, and there is no npm for Windows here' },
@@ -103,7 +104,6 @@ const oneWine = [
   ...['chat', 'dig', 'https', 'proxy', 'scan', 'transfer'].map(name => ({ spec: `example-${name}`, why: 'the examples stand on what others check, too' })),
   { spec: 'http', why: 'it is about node:http' },
   { spec: 'proxy-header', why: 'it is about bytes, not about how they come' },
-  { spec: 'proxy-protocol', why: 'it is about bytes that have come, not about how' },
   { spec: 'reader-cuts', why: 'it is about bytes that have come, not about how' },
   { spec: 'scripts', why: 'it is about the commands of the repository' },
   { spec: 'tls', why: 'it is about node:tls' }
