@@ -27,10 +27,10 @@ test('a name is one person’s only, however it is written, and no other’s wor
   const [anna, ben] = [await enter(t, at), await enter(t, at)]
   await anna.says('/nick Anna')
   await ben.hears(/is Anna now/)
-  await ben.says('/nick ANNA', '/nick anna', '/nick a b', `/nick ${'x'.repeat(21)}`, '/nick', '/nick guest2', '/dance', '/nick Ben')
+  await ben.says('/nick ANNA', '/nick anna', '/nick a b', `/nick ${'x'.repeat(21)}`, '/nick --', '/nick', '/nick guest2', '/dance', '/nick Ben')
   for (const pattern of [
     /^-- somebody is Anna already$/, /^-- somebody is Anna already$/, /^-- a name has 1 to 20 letters/, /^-- a name has 1 to 20 letters/,
-    /^-- a name has 1 to 20 letters/, /^-- guest2 is guest2 now$/, /^-- there is no \/dance, but/, /^-- guest2 is Ben now$/
+    /^-- a name has 1 to 20 letters/, /^-- a name has 1 to 20 letters/, /^-- guest2 is guest2 now$/, /^-- there is no \/dance, but/, /^-- guest2 is Ben now$/
   ]) t.regex(String(await ben.line()), pattern)
   // A name that somebody has left is free again.
   await anna.says('/nick Carla')

@@ -80,8 +80,10 @@ test('nothing outside of the folder is given, nor what is no file', async t => {
     await client.send(`GET 0 ${'0'.repeat(64)} ${name}\n`)
     t.is(String(await client.recvAll()), 'NO there is no such file\n', name)
   }
-  const { status, stderr } = await ended(t, 'transfer', 'get', `${at}/../x`, join(freshFolder(t), 'x'))
+  const here = freshFolder(t)
+  const { status, stderr } = await ended(t, 'transfer', 'get', `${at}/../x`, join(here, 'x'))
   t.deepEqual([status, stderr], [1, 'transfer: the other side says: there is no such file\n'])
+  t.deepEqual(readdirSync(here), [], 'of what never came nothing is left')
 })
 
 unless(lacks.posix)('a link does not lead out of the folder', async t => {

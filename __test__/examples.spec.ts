@@ -88,7 +88,7 @@ const misuses: Record<string, string[][]> = {
   echo: [['7000'], ['--port', '65536'], ['--idle', '0']],
   forward: [['1'], ['1', 'nowhere'], ['1', '127.0.0.1:65536']],
   https: [[], ['--cert', 'x'], ['--cert', 'x', '--key', 'x', '--port', 'x']],
-  proxy: [[], ['nowhere'], ['1', '--key', 'x'], ['1', '--most', '0']],
+  proxy: [[], ['nowhere'], ['1', '--key', 'x'], ['1', '--most', '0'], ['127.0.0.1:1', '--idle', '0']],
   restart: [[], ['/tmp/x', 'y']],
   scan: [[], ['127.0.0.1', '9-8'], ['127.0.0.1', '1-65536']],
   transfer: [['serve'], ['get', '127.0.0.1:1'], ['get', '127.0.0.1:1/x', '--tries', '0']]

@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { serve, type TcpSocket } from 'socket2'
-import { bold, command, dim, ending, harmless, Misuse, number } from './parts/command.js'
+import { bold, command, dim, ending, harmless, Misuse, number, why } from './parts/command.js'
 import { connect, place } from './parts/place.js'
 import { Room } from './parts/room.js'
 
@@ -35,7 +35,8 @@ await command(USAGE, OPTIONS, async ({ values: { host, name, ...values }, positi
   if (verb !== 'serve' || where !== undefined) throw new Misuse("what to do is 'serve' or 'join host:port'")
 
   const room = new Room()
-  const server = await serve({ host, port, maxConnections: most }, async (socket, { signal }) => {
+  const onError = (error: unknown): void => console.error(`a guest was lost: ${why(error)}`)
+  const server = await serve({ host, port, maxConnections: most, onError }, async (socket, { signal }) => {
     socket.setOption('keepAlive', true) // a room may be silent for hours, but who has vanished is to be found out
     socket.setOption('sendBufferSize', LONGEST) // what the system keeps for who does not read shall be little, too
     await room.visit(socket, signal)

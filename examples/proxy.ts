@@ -33,14 +33,15 @@ await command(USAGE, OPTIONS, async ({ values: { host, verbose, ...values }, pos
   const backends = positionals.map(text => new Backend(place(text)))
   if (backends.length === 0) throw new Misuse('at least one backend is needed')
   const [port, maxConnections] = [number('--port', values.port, 0, 65535), number('--most', values.most, 1, 1_000_000)]
-  const [interval, timeout, grace] = [seconds('--check', values.check), seconds('--connect', values.connect), seconds('--grace', values.grace)]
+  const [interval, timeout] = [seconds('--check', values.check), seconds('--connect', values.connect)]
+  const [idleTimeout, grace] = [seconds('--idle', values.idle), seconds('--grace', values.grace)]
 
   const { cert, key, 'send-proxy': header } = values
   if ((cert === undefined) !== (key === undefined)) throw new Misuse('--cert and --key go together')
   const tls = cert !== undefined && key !== undefined ? { cert: await readFile(cert), key: await readFile(key) } : undefined
   const balancer = new Balancer(backends, timeout)
   await balancer.check()
-  const server = await serve({ host, port, maxConnections, idleTimeout: seconds('--idle', values.idle), tls }, async (client, { signal }) => {
+  const server = await serve({ host, port, maxConnections, idleTimeout, tls }, async (client, { signal }) => {
     try {
       await relay(client, balancer, header, signal)
     } catch (error) {

@@ -2,7 +2,7 @@
 // here, and there: node build/examples/transfer.js get 192.0.2.7:7000/2024/cat.jpg
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { realpath, rename, stat } from 'node:fs/promises'
+import { realpath, rename, stat, unlink } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { serve, SocketError, type OperationOptions } from 'socket2'
@@ -74,7 +74,7 @@ async function get(where: Place, name: string, out: string, trying: Trying): Pro
   const [signal, progress, began] = [ending(), new Progress(), performance.now()]
   const path = `${out}.part`
   const part = await Part.open(path)
-  let sum: string
+  let sum: string | undefined
   try {
     sum = await complete(part, where, name, { ...trying, signal }, progress)
     await part.file.sync()
@@ -85,6 +85,7 @@ async function get(where: Place, name: string, out: string, trying: Trying): Pro
     return 1
   } finally {
     await part.file.close()
+    if (sum === undefined && part.length === 0) await unlink(path)
   }
   await rename(path, out)
   const took = performance.now() - began

@@ -42,7 +42,7 @@ export function number(flag: string, text: string, least: number, most: number):
 }
 
 /** The longest time that may be given, in seconds: a day. */
-export const LONG = 86_400
+const LONG = 86_400
 
 /** What an option says in seconds, in milliseconds. */
 export function seconds(flag: string, text: string): number {

@@ -1,5 +1,5 @@
 // Where things listen, as the examples take it from their arguments.
-import { addr, tcp, type OperationOptions, type TcpSocket } from 'socket2'
+import { connect as connectTo, type OperationOptions, type TcpSocket } from 'socket2'
 import { Misuse } from './command.js'
 
 /** Where something listens, or is to. */
@@ -18,15 +18,7 @@ export function place(text: string): Place {
   throw new Misuse(`'${text}' is no place: a host and a port are written example.org:80 or [::1]:80, a path unix:/tmp/socket`)
 }
 
-/** Connects to a place, by each of its addresses in turn. */
+/** Connects to a place, by whichever of its addresses answers first. */
 export async function connect({ host, port }: Place, op: OperationOptions): Promise<TcpSocket> {
-  let failure: unknown
-  for (const address of await addr({ host, port, type: 'tcp', ...op })) {
-    try {
-      return await tcp(address.family).connect(address, op)
-    } catch (error) {
-      failure = error
-    }
-  }
-  throw failure
+  return host.startsWith('unix:') ? await connectTo(host, op) : await connectTo(port, host, op)
 }

@@ -59,7 +59,7 @@ export class Room {
   }
 
   #rename(member: Member, name: string): void {
-    if (!/^[\p{L}\p{M}\p{N}_.-]{1,20}$/u.test(name)) return member.tell('-- a name has 1 to 20 letters, digits or _ . -')
+    if (!/^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]{0,19}$/u.test(name)) return member.tell('-- a name has 1 to 20 letters, digits or _ . -, these not first')
     const other = this.#members.get(key(name))
     if (other !== undefined && other !== member) return member.tell(`-- somebody is ${other.name} already`)
     const before = member.name
