@@ -5,6 +5,7 @@ import { connectTls, secure, type TlsSocket } from 'socket2/tls'
 import { get } from 'node:https'
 import { fileURLToPath } from 'node:url'
 import { ca, identity } from './_certificates.js'
+import { until } from './_serve.js'
 import { curl, lacksProgram, Nginx, openssl, Program } from './_servers.js'
 import { closing, unless } from './_util.js'
 
@@ -133,6 +134,8 @@ withNginx('nginx answers over TLS to a socket of ours, and to an agent', async t
       }).once('error', reject)
     })
     t.is(text, 'hello from nginx over TLSv1.3\n')
+    // The connection is free once its request is known to be written, and over TLS that is told a turn later.
+    await until(() => Object.values(ours.freeSockets).flat().length > 0)
   }
   t.is(Object.values(ours.freeSockets).flat().length, 1)
 })
