@@ -9,7 +9,10 @@ import { Nginx } from './_servers.js'
 /** What is in `/big.txt`. */
 export const BIG = Buffer.alloc(10_000_000, '0123456789abcde\n')
 
-/** For one test file: at its first port and at `http.sock` in its folder a web server, at its second port a proxy of streams. */
+/**
+ * For one test file: at its first port and at `http.sock` in its folder a web server, at its second port a proxy of streams,
+ * and at its third one that says by the PROXY protocol for whom it connects. At `proxied.sock` it is told so itself.
+ */
 export interface Site {
   nginx: Nginx
   /** What came last of each stream that has ended: at most 20 bytes. */
@@ -18,16 +21,17 @@ export interface Site {
 
 /** Makes it, and ends it with the test file. */
 export function site(): Site {
-  /** Behind nginx: web servers at a port and at a unix path, and one that sends back what it gets. */
+  /** Behind nginx: web servers at a port and at a unix path, one that sends back what it gets, and one that tells who has connected. */
   const behind: Server[] = []
   const ended = new Set<string>()
   test.after.always('closing what is behind nginx', async () => void await Promise.all(behind.map(server => server.close({ grace: 0 }))))
   const nginx = new Nginx({
     async first({ home, write }) {
       const path = join(home, 'web.sock')
-      for (const [where, handler] of [[{ host: '127.0.0.1' }, web], [{ path }, web], [{ host: '127.0.0.1' }, echo(ended)]] as const) {
-        behind.push(await serve({ ...where, onError() {} }, handler))
-      }
+      const places = [
+        [{ host: '127.0.0.1' }, web], [{ path }, web], [{ host: '127.0.0.1' }, echo(ended)], [{ host: '127.0.0.1', proxyProtocol: 'required' }, ends]
+      ] as const
+      for (const [where, handler] of places) behind.push(await serve({ ...where, onError() {} }, handler))
       chmodSync(path, 0o777) // nginx is another user
       write('big.txt', BIG)
     },
@@ -51,12 +55,21 @@ export function site(): Site {
           proxy_buffering off;
         }
         location /unix/ { proxy_pass http://unix:${behind[1]?.address.path}:/; }
+      }
+      server {
+        listen unix:${home}/proxied.sock proxy_protocol;
+        location / { return 200 "$proxy_protocol_addr:$proxy_protocol_port $proxy_protocol_server_addr:$proxy_protocol_server_port"; }
       }`,
     stream: ({ ports }) => `
       server {
         listen 127.0.0.1:${ports[1]};
         proxy_pass ${behind[2]?.address};
         proxy_half_close on;
+      }
+      server {
+        listen 127.0.0.1:${ports[2]};
+        proxy_pass ${behind[3]?.address};
+        proxy_protocol on;
       }`
   })
   return { nginx, ended }
@@ -67,6 +80,12 @@ const web = webServer({
   'GET /told': async (request, socket) => await respond(socket, '200 OK', request.fields.get('x-told') ?? ''),
   'GET /leave': async (_request, socket) => socket.close()
 })
+
+/** Tells who has connected, and to where. */
+async function ends(socket: TcpSocket): Promise<void> {
+  const { remoteAddress, localAddress, proxied } = socket
+  await socket.send(`${remoteAddress} ${localAddress} by ${proxied?.proxy}`)
+}
 
 /** Sends back what it gets, and keeps what came last. */
 function echo(ended: Set<string>): Handler {

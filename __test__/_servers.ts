@@ -102,13 +102,18 @@ export abstract class Program {
   /** What makes it end at once. */
   protected readonly ending: NodeJS.Signals = 'SIGTERM'
   #process: ChildProcess | undefined
+  /** How much of the log has been shown. */
+  #told = 0
 
   constructor(protected readonly name: Name) {
     this.reason = lacksProgram(name)
     if (this.reason) return
     test.before(`starting ${name}`, () => this.start())
     test.afterEach.always(`telling what ${name} has to say of a failure`, t => {
-      if (!t.passed) t.log(`${name} says:\n${this.log.slice(-8192)}`)
+      const news = this.log.slice(this.#told)
+      if (t.passed || news === '') return
+      this.#told = this.log.length
+      t.log(`${name} says:\n${news.slice(-8192)}`)
     })
     test.after.always(`ending ${name}`, async () => {
       await this.stop()
@@ -302,7 +307,7 @@ export class Nginx extends Program {
       worker_processes 1;
       pid ${join(this.home, 'nginx.pid')};
       error_log stderr notice;
-      events { worker_connections 256; }
+      events { worker_connections 1024; }
       ${http ? `http {
         access_log off;
         ${temporary.join('\n')}

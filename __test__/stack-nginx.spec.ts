@@ -1,9 +1,9 @@
 /** nginx: asked by hand, and in front of our own servers, as a web server and as a proxy of streams. */
 import type { ExecutionContext } from 'ava'
-import { tcp, type Family, type Reader, type TcpSocket } from 'socket2'
+import { Address, proxyHeader, tcp, type Family, type Reader, type TcpSocket } from 'socket2'
 import { chunked, headOf, readHead, readMessage, sendChunks, type HttpMessage } from './_http.js'
 import { BIG, site } from './_nginx.js'
-import { until } from './_serve.js'
+import { gone, until } from './_serve.js'
 import { closing, unless } from './_util.js'
 
 const { nginx, ended } = site()
@@ -124,6 +124,36 @@ withNginx('a client that resets its stream ends it for our server as well', asyn
   socket.reset()
   await until(() => ended.has('resets'))
   t.pass()
+})
+
+// The PROXY protocol
+
+withNginx('our server behind a proxy of streams knows who connects to that, and to where', async t => {
+  const all = await Promise.all(Array.from({ length: 50 }, async () => {
+    const socket = await closing(t, tcp()).connect('127.0.0.1', nginx.ports[2]!)
+    const { localAddress, remoteAddress } = socket
+    const [client, place, by, proxy] = String(await socket.recvAll()).split(' ')
+    t.deepEqual([client, place, by], [`${localAddress}`, `${remoteAddress}`, 'by'])
+    return proxy
+  }))
+  t.is(new Set(all).size, all.length, 'each by a connection of its own')
+})
+
+for (const [version, source, destination] of [
+  [1, '192.0.2.7:1234', '198.51.100.1:80'], [2, '192.0.2.7:1234', '198.51.100.1:80'], [1, '[2001:db8::7]:1', '[2001:db8::1]:65535'], [2, '[2001:db8::7]:1', '[2001:db8::1]:65535']
+] as const) {
+  withNginx(`nginx learns by a header of version ${version} that ${source} connects to ${destination}`, async t => {
+    const socket = await closing(t, tcp('unix')).connect(`unix:${nginx.home}/proxied.sock`, 0)
+    await socket.send(proxyHeader({ version, source: Address.parse(source), destination: Address.parse(destination) }))
+    await socket.send(headOf('GET / HTTP/1.1', { Host: 'here' }))
+    t.is(String((await readMessage(socket.reader()))?.body), `${source} ${destination}`.replaceAll(/[[\]]/g, ''))
+  })
+}
+
+withNginx('nginx takes nobody without a header where it expects one', async t => {
+  const socket = await closing(t, tcp('unix')).connect(`unix:${nginx.home}/proxied.sock`, 0)
+  await socket.send(headOf('GET / HTTP/1.1', { Host: 'here' }))
+  t.is(await gone(socket), '')
 })
 
 interface Visit {

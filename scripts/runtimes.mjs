@@ -66,6 +66,10 @@ const notNode = [
 const shortStacks = 'a stack of JavaScriptCore ends where a promise is settled, and does not go on to who awaits it'
 const notBun = [
   {
+    spec: 'stack-nginx-clients', test: '*undici*',
+    why: 'what Bun has under the name undici is its own, whose clients connect by themselves or not at all'
+  },
+  {
     spec: 'duplex-users', test: 'http: idle and slow clients are timed out',
     why: 'a server of node:http that is given a connection by its event sets no timeouts in Bun'
   },
@@ -104,6 +108,14 @@ const notBun = [
 ]
 
 const notDeno = [
+  {
+    spec: 'stack-tls', test: 'curl fetches pages over HTTPS, with HTTP 1.1, keeping the connection, and uploads to them',
+    why: 'a server of node:http that is given a connection by its event ends it after one request in Deno'
+  },
+  {
+    spec: 'stack-tls', test: 'openssl s_client goes on with a session, and is asked for its certificate',
+    why: 'Deno does not tell whether a certificate is in order, so everybody is refused'
+  },
   {
     spec: 'example-https', test: 'https tells that a key is not for its certificate',
     why: 'Deno looks at keys and certificates only with the first client'
