@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url'
 import { ca, identity } from './_certificates.js'
 import { until } from './_serve.js'
 import { curl, lacksProgram, Nginx, openssl, Program } from './_servers.js'
-import { until } from './_serve.js'
 import { closing, unless } from './_util.js'
 
 /** `openssl s_server`, which sends back each line, reversed. */
