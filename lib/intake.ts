@@ -7,8 +7,34 @@ import { readNew, SCRATCH_LENGTH } from './receive.js'
 
 const { WOULD_BLOCK } = native
 
-/** Those that have received and not told yet. They tell together, once no lane is running any more: that runs code of the user's. */
-let batch: Intake[] = []
+/** Those that have something to tell. They tell together, once no lane is running any more: that runs code of the user's. */
+export class Batch {
+  #intakes: Intake[] = []
+
+  /** `schedule` has a function called soon. */
+  constructor(private readonly schedule: (tell: () => void) => void) {}
+
+  add(intake: Intake): void {
+    if (this.#intakes.push(intake) === 1) this.schedule(this.#tell)
+  }
+
+  readonly #tell = (): void => {
+    const intakes = this.#intakes
+    this.#intakes = []
+    let next = 0
+    try {
+      while (next < intakes.length) (intakes[next++] as Intake).tell()
+    } finally {
+      // What a listener throws is its own affair; the others are told all the same.
+      if (next < intakes.length) {
+        if (this.#intakes.length === 0) this.schedule(this.#tell)
+        this.#intakes.unshift(...intakes.slice(next))
+      }
+    }
+  }
+}
+
+const batch = new Batch(queueMicrotask)
 
 /** One per stream: it joins the lane, receives, tells, and can join again. */
 export class Intake extends Operation<never> {
@@ -20,7 +46,7 @@ export class Intake extends Operation<never> {
   outcome: Buffer | number | undefined = undefined
 
   /** `told` is called within `scope`: in the asynchronous context of its stream, not of whoever made the loop turn. */
-  constructor(private readonly link: Link, private readonly scope: AsyncResource, private readonly told: () => void) {
+  constructor(protected readonly link: Link, protected readonly scope: AsyncResource, protected readonly told: () => void) {
     super()
   }
 
@@ -42,11 +68,12 @@ export class Intake extends Operation<never> {
     this.outcome = outcome
     if (this.waiting) {
       this.waiting = false
-      if (batch.push(this) === 1) queueMicrotask(tell)
+      batch.add(this)
     }
     return true
   }
 
+  /** Says that something has come. */
   tell(): void {
     if (this.outcome !== undefined) this.scope.runInAsyncScope(this.told)
   }
@@ -55,20 +82,5 @@ export class Intake extends Operation<never> {
   override fail(): true {
     this.waiting = false
     return true
-  }
-}
-
-function tell(): void {
-  const intakes = batch
-  batch = []
-  let next = 0
-  try {
-    while (next < intakes.length) (intakes[next++] as Intake).tell()
-  } finally {
-    // What a listener throws is its own affair; the others are told all the same.
-    if (next < intakes.length) {
-      if (batch.length === 0) queueMicrotask(tell)
-      batch.unshift(...intakes.slice(next))
-    }
   }
 }

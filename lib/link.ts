@@ -80,6 +80,11 @@ export class Link {
     return recv(this.handle, into)
   }
 
+  /** What there is of a stream, if it lies in a Buffer of its own already, of no more than so many bytes. */
+  chunk(_maxLength: number): Buffer | null {
+    return null
+  }
+
   /** The error for a number that this link has given. */
   error(code: number, syscall: string): Error {
     return systemError(code, syscall)

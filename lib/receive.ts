@@ -34,6 +34,11 @@ export function breakLink(link: Link, code: number): void {
 
 /** As `read`, into memory of our own: a new Buffer, or the error number. */
 export function readNew(link: Link, maxLength: number): Buffer | number {
+  const whole = link.unread === null ? link.chunk(maxLength) : null
+  if (whole !== null) {
+    link.reading.moved(whole.length, maxLength)
+    return whole
+  }
   const space = maxLength < SCRATCH_LENGTH ? scratch.subarray(0, maxLength) : scratch
   const count = read(link, space)
   return count < 0 ? count : Buffer.from(space.subarray(0, count))

@@ -116,9 +116,23 @@ export class TlsLink extends Link {
     into.set(count < chunk.length ? chunk.subarray(0, count) : chunk)
     if (count < chunk.length) this.#chunks[0] = chunk.subarray(count)
     else this.#chunks.shift()
+    this.#given(count)
+    return count
+  }
+
+  override chunk(maxLength: number): Buffer | null {
+    const chunk = this.#chunks[0]
+    // Who has a part may not have the rest.
+    if (chunk === undefined || chunk.length > maxLength || chunk.length < chunk.buffer.byteLength) return null
+    this.#chunks.shift()
+    this.#given(chunk.length)
+    return chunk
+  }
+
+  /** So much was given out. */
+  #given(count: number): void {
     this.#unreadLength -= count
     if (this.tls.isPaused() && this.#unreadLength < MOST_AHEAD) this.tls.resume()
-    return count
   }
 
   override error(code: number, syscall: string): Error {

@@ -4,11 +4,16 @@
  */
 import { AsyncResource } from 'node:async_hooks'
 import { EventEmitter } from 'node:events'
+import { setImmediate } from 'node:timers'
 import { systemError } from './errors.js'
-import { Intake } from './intake.js'
+import { Batch, Intake } from './intake.js'
 import type { Link, Over } from './link.js'
+import { native } from './native.js'
 import { sendChunks, sendEnd, type Chunk, type Outcome } from './outgoing.js'
+import { read, SCRATCH_LENGTH } from './receive.js'
 import type { TcpSocket } from './tcp.js'
+
+const { WOULD_BLOCK } = native
 
 type Callback = (error?: Error | null) => void
 
@@ -19,7 +24,7 @@ export class Transport extends EventEmitter {
   destroyed = false
   /** How often the system has taken at once all there was to send. */
   taken = 0
-  readonly #intake: Intake
+  readonly #intake: BriefIntake
   /** What the link knows of it, and does not hold. */
   readonly #over: Over = { connected: () => {}, ended: () => this.destroy(), unread: () => null }
   #paused = true
@@ -29,7 +34,7 @@ export class Transport extends EventEmitter {
 
   constructor(private readonly socket: TcpSocket, private readonly link: Link) {
     super()
-    this.#intake = new Intake(link, new AsyncResource('SOCKET2TLS', { requireManualDestroy: true }), () => this.#arrived())
+    this.#intake = new BriefIntake(link, new AsyncResource('SOCKET2TLS', { requireManualDestroy: true }), () => this.#receive())
     link.lay(this.#over)
   }
 
@@ -99,13 +104,7 @@ export class Transport extends EventEmitter {
     }
   }
 
-  #arrived(): void {
-    if (this.destroyed) return
-    this.#pass()
-    this.#receive()
-  }
-
-  /** Passes on what has come. */
+  /** Passes on what has come: node:tls copies it. */
   #pass(): void {
     const outcome = this.#intake.take()
     if (typeof outcome === 'number') {
@@ -121,5 +120,33 @@ export class Transport extends EventEmitter {
   #fail(error: Error): void {
     this.emit('error', error)
     this.destroy()
+  }
+}
+
+/** What is received lies here until node:tls has copied it, before anybody else receives. */
+const space = Buffer.allocUnsafeSlow(SCRATCH_LENGTH)
+
+/**
+ * They are told a turn later: node:tls hears of the end of a write by an immediate, and should have done so before the next message comes,
+ * whose answer it would otherwise keep until then.
+ */
+const batch = new Batch(tell => void setImmediate(tell))
+
+/** Is told first and receives then, being the only one who does, so that what has come need not be kept. */
+class BriefIntake extends Intake {
+  override attempt(): boolean {
+    if (this.waiting) {
+      this.waiting = false
+      batch.add(this)
+      return true
+    }
+    const count = read(this.link, space)
+    if (count === WOULD_BLOCK) return false
+    this.outcome = count < 0 ? count : space.subarray(0, count)
+    return true
+  }
+
+  override tell(): void {
+    this.scope.runInAsyncScope(this.told)
   }
 }

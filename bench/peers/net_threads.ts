@@ -7,7 +7,7 @@ import type { Service } from './service.js'
 import { work } from './work.js'
 
 const [how, text = ''] = process.argv.slice(2)
-const { rounds, greets } = JSON.parse(text) as Service
+const { rounds, greets, once: single = false } = JSON.parse(text) as Service
 
 if (how === 'cluster' && cluster.isPrimary) {
   const workers = [cluster.fork(), cluster.fork()]
@@ -18,7 +18,8 @@ if (how === 'cluster' && cluster.isPrimary) {
     if (greets) socket.write(`${process.pid}\n`)
     socket.on('data', data => {
       if (rounds > 0) work(rounds)
-      socket.write(data)
+      if (single) socket.end(data)
+      else socket.write(data)
     })
     socket.on('error', () => socket.destroy())
   })

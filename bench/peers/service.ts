@@ -9,10 +9,12 @@ export interface Service {
   rounds: number
   /** Whether a connection begins with a line that says who serves it. */
   greets: boolean
+  /** Whether it closes a connection behind its first answer. */
+  once?: boolean
 }
 
 /** An async function for each connection, for `serve`. */
-export function handlerOf({ size, rounds, greets }: Service, name: number): (socket: TcpSocket) => Promise<void> {
+export function handlerOf({ size, rounds, greets, once = false }: Service, name: number): (socket: TcpSocket) => Promise<void> {
   return async socket => {
     const buffer = Buffer.allocUnsafe(size)
     if (greets) await socket.send(`${name}\n`)
@@ -21,6 +23,7 @@ export function handlerOf({ size, rounds, greets }: Service, name: number): (soc
       if (length === 0) return
       if (rounds > 0) work(rounds)
       await socket.send(length === size ? buffer : buffer.subarray(0, length))
+      if (once) return
     }
   }
 }
