@@ -270,6 +270,16 @@ test('a peer that talks no TLS, or ends before it has said enough, is an error, 
   t.true(peer.closed)
 })
 
+test('who begins to talk TLS to a peer that has reset the connection already is told so', async t => {
+  for (let round = 0; round < 20; round++) {
+    const { client, peer } = await connectedPair(t)
+    peer.reset()
+    const { code } = await t.throwsAsync<SocketError>(secure(client, { servername: 'localhost' }))
+    t.true(['ECONNRESET', 'ECONNABORTED', 'EPIPE'].includes(String(code)), code)
+    t.true(client.closed)
+  }
+})
+
 test('a handshake that takes too long, or is aborted, ends with the connection', async t => {
   for (const isServer of [false, true]) {
     const { client } = await connectedPair(t)

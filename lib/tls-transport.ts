@@ -117,8 +117,9 @@ export class Transport extends EventEmitter {
     }
   }
 
+  /** Told later: node:tls begins to speak before anybody can listen. */
   #fail(error: Error): void {
-    this.emit('error', error)
+    process.nextTick(() => this.emit('error', error))
     this.destroy()
   }
 }
