@@ -3,10 +3,11 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { loop, serve, tcp, type Server, type ServeThreadsOptions, type TcpSocket } from 'socket2'
 import { ask, gone, serving, until, visit } from './_serve.js'
-import { child, closing, wine } from './_util.js'
+import { child, closing, listener, wine } from './_util.js'
 
 const handler = new URL('_child/handler.js', import.meta.url)
 /** How many threads a server of a process of its own has: each that loads the library takes Wine a third of a second. */
@@ -153,6 +154,27 @@ test('a signal that aborts ends a start that would have no end', async t => {
   const reason = new Error('on purpose')
   controller.abort(reason)
   t.is(await t.throwsAsync(starting), reason)
+})
+
+test('a listener that its owner closes while the threads start is ERR_SOCKET_CLOSED, and leaves no thread', async t => {
+  const given = await listener(t)
+  const begun = new Int32Array(new SharedArrayBuffer(8))
+  const path = file(t, 'waiting.mjs', `
+    import { workerData } from 'node:worker_threads'
+    Atomics.add(workerData, 0, 1)
+    Atomics.wait(workerData, 1, 0)
+    setInterval(() => Atomics.add(workerData, 0, 1), 5)
+    export default () => {}
+  `)
+  const starting = serve({ listener: given, threads: 2, handler: path, workerData: begun })
+  await until(() => Atomics.load(begun, 0) === 2)
+  given.close()
+  Atomics.store(begun, 1, 1)
+  Atomics.notify(begun, 1)
+  await t.throwsAsync(starting, { code: 'ERR_SOCKET_CLOSED' })
+  const ticks = Atomics.load(begun, 0)
+  await delay(50)
+  t.is(Atomics.load(begun, 0), ticks)
 })
 
 test('an import that waits for what never comes ends its thread', async t => {

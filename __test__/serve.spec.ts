@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { getEventListeners, once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { BlockList } from 'node:net'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { attach, fromFd, serve, Server, tcp, type Handler, type HandlerContext, type TcpSocket } from 'socket2'
@@ -121,6 +122,18 @@ test('a listener that is given stays its owner\'s when the server cannot start',
   const server = await serving(t, { listener: given }, echo)
   t.is(await ask(await visit(t, server), 'x'), 'x')
 })
+
+for (const [how, options] of [['', {}], [', behind a proxy', { proxyProtocol: 'optional' }]] as const) {
+  test(`a listener that is given may have a timeout, and the server goes on when nobody has come for longer${how}`, async t => {
+    const given = await listener(t)
+    given.timeout = 20
+    const errors: unknown[] = []
+    const server = await serving(t, { listener: given, onError: error => errors.push(error), ...options }, echo)
+    await delay(100)
+    t.is(await ask(await visit(t, server), 'x'), 'x')
+    t.deepEqual(errors, [])
+  })
+}
 
 unless(lacks.reusePort)('with reusePort servers listen at the same port', async t => {
   const one = await serving(t, { reusePort: true }, echo)
@@ -411,6 +424,61 @@ test('what a handler throws because the server closes is told, when it is not th
   t.deepEqual(errors.map(String), ['Error: not yet'])
 })
 
+test('a handler that passes on what the signal of the server has ended has not failed', async t => {
+  const errors: unknown[] = []
+  const waits: ((socket: TcpSocket, signal: AbortSignal) => Promise<unknown>)[] = [
+    (socket, signal) => socket.recv(1, { signal }),
+    (socket, signal) => socket.reader().line({ signal }),
+    (_, signal) => delay(60_000, undefined, { signal }),
+    (_, signal) => once(new EventTarget(), 'never', { signal }),
+    async (_, signal) => {
+      await once(signal, 'abort')
+      signal.throwIfAborted()
+    }
+  ]
+  const server = await serving(t, { onError: error => errors.push(error) }, async (socket, { signal }) => {
+    const wait = waits.shift()!
+    await socket.send('welcome')
+    await wait(socket, signal)
+  })
+  const clients = await Promise.all(waits.map(() => visit(t, server)))
+  for (const client of clients) await client.recv(7)
+  await server.close()
+  t.deepEqual(await Promise.all(clients.map(gone)), ['', '', '', '', ''])
+  t.deepEqual(errors, [])
+})
+
+test('a handler that uses a stream has not failed, either, when the server closes its connection', async t => {
+  const errors: unknown[] = []
+  const handlers: Handler[] = [
+    async (socket) => {
+      const stream = socket.toDuplex({ allowHalfOpen: true })
+      await pipeline(stream, stream)
+    },
+    async (socket) => {
+      const stream = socket.toDuplex()
+      for await (const data of stream) stream.write(data)
+    },
+    async (socket) => {
+      const stream = socket.toDuplex()
+      stream.on('data', data => stream.write(data))
+      await once(stream, 'close')
+      await new Promise((resolve, reject) => stream.write('too late', error => error ? reject(error) : resolve(undefined)))
+    },
+    socket => socket.readable.pipeTo(socket.writable)
+  ]
+  for (const handler of handlers) {
+    const idle = await serving(t, { idleTimeout: 40, onError: error => errors.push(error) }, handler)
+    const closed = await serving(t, { onError: error => errors.push(error) }, handler)
+    const [one, other] = [await visit(t, idle), await visit(t, closed)]
+    t.deepEqual([await ask(one, 'x'), await ask(other, 'y')], ['x', 'y'])
+    await closed.close({ grace: 0 })
+    t.deepEqual([await gone(one), await gone(other)], ['', ''])
+    await until(() => idle.connections === 0 && closed.connections === 0)
+  }
+  t.deepEqual(errors, [])
+})
+
 test('a handler that never returns does not hold up the end beyond its grace', async t => {
   const server = await serving(t, {}, never)
   const client = await visit(t, server)
@@ -511,6 +579,8 @@ const wrong: [what: string, options: unknown, code: string][] = [
   ['no block list', { blockList: null }, 'ERR_INVALID_ARG_TYPE'],
   ['a negative time', { idleTimeout: -1 }, 'ERR_OUT_OF_RANGE'],
   ['a time that is none', { idleTimeout: '1' }, 'ERR_INVALID_ARG_TYPE'],
+  ['no time for the handshake of TLS', { tls: { handshakeTimeout: 0 } }, 'ERR_OUT_OF_RANGE'],
+  ['a key that no thread can be given', { threads: 1, handler, tls: { key: [{ pem: Symbol('key') }] } }, 'ERR_INVALID_ARG_VALUE'],
   ['a signal that is none', { signal: new EventTarget() }, 'ERR_INVALID_ARG_TYPE'],
   ['onError that is no function', { onError: 'throw' }, 'ERR_INVALID_ARG_TYPE'],
   ['threads without a handler', { threads: 1 }, 'ERR_INVALID_ARG_TYPE'],
@@ -599,6 +669,14 @@ test('what is thrown may be anything', async t => {
   })
   t.is(await gone(await visit(t, server)), '')
   t.is(errors.length, 1)
+  // What cannot even be looked at, as the server ends.
+  const unspeakable = new Proxy({}, { getPrototypeOf: () => { throw new Error('no') } })
+  const ending = await serving(t, { onError: error => errors.push(error) }, async (socket) => {
+    await wait(socket).catch(() => { throw unspeakable })
+  })
+  await (await visit(t, ending)).recv()
+  await ending.close({ grace: 0 })
+  t.is(errors[1], unspeakable)
   const { code, stderr } = await child(t, 'served', ['odd'])
   t.is(code, 0)
   t.regex(stderr, /SOCKET2_SERVER/)

@@ -7,11 +7,14 @@ import { checkInteger } from './validate.js'
 
 /** What a server keeps to. A connection over a limit is accepted and closed. */
 export interface Limits {
-  /** The most connections at a time; with `proxyProtocol` those included whose header has not come yet. */
+  /** The most connections at a time, no limit by default; with `proxyProtocol` those included whose header has not come yet. */
   maxConnections?: number | undefined
-  /** The most connections at a time from one IP address; with `proxyProtocol` the client's, as soon as it is known. */
+  /**
+   * The most connections at a time from one IP address, no limit by default; with `proxyProtocol` the client's, as soon as it is known, or
+   * the proxy's, where that tells of no client. Who comes by a unix path has no address, and no such limit.
+   */
   maxConnectionsPerAddress?: number | undefined
-  /** Addresses that get no connection: a `net.BlockList`. With `proxyProtocol` neither clients that are on it nor proxies. */
+  /** Addresses that get no connection, none by default: a `net.BlockList`, to which addresses can be added at any time. With `proxyProtocol` neither clients that are on it nor proxies. */
   blockList?: BlockList | undefined
 }
 

@@ -98,7 +98,7 @@ export class Anteroom {
   async #accept(): Promise<void> {
     const { signal } = this.#pausing
     try {
-      this.#connections ??= this.listener.connections({ signal })
+      this.#connections ??= this.listener.connections({ signal, timeout: Infinity })
       const next = await this.#connections.next()
       if (next.done === true) this.#over = true
       else this.#welcome(next.value)

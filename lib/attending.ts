@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events'
 import { clearInterval, setInterval } from 'node:timers'
 import { channels, publish } from './channels.js'
-import { SocketError, typeError } from './errors.js'
+import { typeError } from './errors.js'
 import { LONGEST_TIMER } from './guard.js'
 import type { Prepare } from './securing.js'
 import type { TcpSocket } from './tcp.js'
@@ -10,7 +10,11 @@ import { told } from './told.js'
 
 /** What a handler is told besides its connection. */
 export interface HandlerContext {
-  /** Aborts when the server begins to close: no more is wanted of a connection than to come to its end. */
+  /**
+   * Aborts when the server begins to close: no more is wanted of a connection than to come to its end. Give it to what waits for more, as in
+   * `socket.recv(n, { signal })`: what that rejects with then, when the handler throws it on, is no failure. It is the same for all
+   * connections, and lives as long as the server: a handler that listens to it by itself has to take its listener off.
+   */
   readonly signal: AbortSignal
 }
 
@@ -43,6 +47,9 @@ interface Activity {
   bytes: number
   looks: number
 }
+
+/** What is said to those who use a connection that has been closed: by the socket, and by the streams over it. */
+const ENDED: readonly unknown[] = ['ERR_SOCKET_CLOSED', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED']
 
 /** How often a connection is looked at within the time it may be idle. */
 const LOOKS = 4
@@ -98,11 +105,23 @@ export class Attending implements Attendance {
       await handler(connection, this.#context)
     } catch (error) {
       connection.close()
-      const ours = this.#cut.has(socket) && error instanceof SocketError && error.code === 'ERR_SOCKET_CLOSED'
-      if (!ours) this.report(error, connection)
+      if (!this.#isOurs(error, socket)) this.report(error, connection)
     } finally {
       connection.close()
       left()
+    }
+  }
+
+  /** Whether a handler has thrown what the server's own doing is thrown as: that it ends the connection, or wants it to come to its end. */
+  #isOurs(error: unknown, socket: TcpSocket): boolean {
+    const { aborted, reason } = this.#closing.signal
+    try {
+      // Node's own functions wrap the reason.
+      if (aborted && (error === reason || (error instanceof Error && error.cause === reason))) return true
+      return this.#cut.has(socket) && error instanceof Error && ENDED.includes((error as { code?: unknown }).code)
+    } catch {
+      // Anything can be thrown, also what cannot be looked at.
+      return false
     }
   }
 

@@ -251,7 +251,19 @@ export function checkThreads({ threads, handler, tls }: Partial<ThreadOptions> &
   if (!(handler instanceof URL) && typeof handler !== 'string') throw typeError('options.handler', 'a URL or a path, where there are threads', handler)
   hrefOf(handler)
   for (const [name, value] of Object.entries(tls ?? {})) {
-    if (typeof value === 'function' || name === 'secureContext') throw valueError(`options.tls.${name}`, 'must be left out, where there are threads: it cannot be cloned', value)
+    if (name === 'secureContext' || !isCloneable(value)) {
+      // Nothing of a key is for a message.
+      throw valueError(`options.tls.${name}`, 'must be left out, where there are threads: it cannot be cloned', typeof value === 'function' ? value : typeof value)
+    }
+  }
+}
+
+function isCloneable(value: unknown): boolean {
+  try {
+    structuredClone(value)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -80,7 +80,7 @@ export class Reader {
     // The line that is there already, which most are: without the cost of an operation.
     if (options === undefined && this.#ahead.waiting === 0 && this.#link.handle >= 0) {
       const length = measureLine(this.#ahead, this.#limit)
-      if (length >= 0) return Promise.resolve(takeLine(this.#ahead, length, 'utf8'))
+      if (length >= 0 && length <= constants.MAX_STRING_LENGTH) return Promise.resolve(takeLine(this.#ahead, length, 'utf8'))
     }
     return this.#line(options)
   }

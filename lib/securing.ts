@@ -1,12 +1,12 @@
 /** What a server does with each connection before its handler has it, when it talks TLS. */
 import { checkTimeout } from './guard.js'
-import { typeError } from './errors.js'
+import { rangeError, typeError } from './errors.js'
 import type { TcpSocket } from './tcp.js'
 import type { TlsOptions } from './tls.js'
 
 /** How a server talks TLS. In threads it has to be data, which can be cloned: no functions, no `secureContext`. */
 export interface ServeTlsOptions extends Omit<TlsOptions, 'isServer' | 'servername' | 'session' | 'checkServerIdentity'> {
-  /** How long a client has for the handshake, in milliseconds: 10,000 by default. Past it the connection is closed. */
+  /** How long a client has for the handshake, in milliseconds: 10,000 by default; `Infinity`: no limit. Past it the connection is closed. */
   handshakeTimeout?: number | undefined
 }
 
@@ -30,4 +30,6 @@ export function checkServeTls(tls: unknown): asserts tls is ServeTlsOptions {
   if (typeof tls !== 'object' || tls === null) throw typeError('options.tls', 'an object', tls)
   const { handshakeTimeout } = tls as ServeTlsOptions
   if (handshakeTimeout !== undefined) checkTimeout('options.tls.handshakeTimeout', handshakeTimeout)
+  // In node:tls it means no limit; here it would mean that nobody can be in time.
+  if (handshakeTimeout === 0) throw rangeError('options.tls.handshakeTimeout', 'more than 0 milliseconds; Infinity is no limit', handshakeTimeout)
 }

@@ -11,9 +11,15 @@ import { addr, type Host, type Port } from './lookup.js'
 import { checkServeTls, securing, type ServeTlsOptions } from './securing.js'
 import { tcp, TcpSocket } from './tcp.js'
 
+/** A server waits for connections as long as it takes, also where its listener, which it was given, has a `timeout`. */
+const PATIENTLY = { timeout: Infinity }
+
 /** Where a server listens, and what it keeps to. */
 export interface ServeOptions extends Limits, ProxyOptions {
-  /** All IPv4 interfaces by default; `'::'` is all of IPv6, and where the system's default for `ipv6Only` is off of IPv4, too. */
+  /**
+   * All IPv4 interfaces by default; `'::'` is all of IPv6, and where the system's default for `ipv6Only` is off of IPv4, too. Of a name the
+   * first address.
+   */
   host?: Host | undefined
   /** Any free port by default: `server.address` says which. */
   port?: Port | undefined
@@ -23,7 +29,10 @@ export interface ServeOptions extends Limits, ProxyOptions {
   listener?: TcpSocket | undefined
   /** How many connections wait to be accepted; the system's most by default. */
   backlog?: number | undefined
-  /** Lets other sockets with this option listen at the same port: the system spreads the connections. SO_REUSEPORT. */
+  /**
+   * Lets other sockets with this option listen at the same port; `false` by default. SO_REUSEPORT. *Platforms*: Linux, which spreads the
+   * connections, macOS, FreeBSD; not Windows (`ERR_UNSUPPORTED_PLATFORM`).
+   */
   reusePort?: boolean | undefined
   /** Closes a connection on which nothing was sent or received for so many milliseconds, or up to a quarter more. Never by default. */
   idleTimeout?: number | undefined
@@ -37,7 +46,8 @@ export interface ServeOptions extends Limits, ProxyOptions {
   signal?: AbortSignal | undefined
   /**
    * Told what a handler has thrown, with its socket, which is closed by then (none from another thread); and, without one, what befalls
-   * the server itself: a listener that fails, a thread that ends. By default these are process warnings, for handlers one.
+   * the server itself: a listener that fails, a thread that ends. By default these are process warnings, for handlers one. Not told is what
+   * the server itself has brought about: that it has closed the connection, or the reason of `context.signal`.
    */
   onError?: Report | undefined
 }
@@ -59,9 +69,10 @@ export interface CloseOptions {
  * Over a limit a connection is accepted and closed. A handler that throws closes its connection, is told to `onError`, and never stops
  * the server; a thread that ends is told, too, and replaced. Resolves when it listens and every thread has loaded the handler.
  *
- * Errors: those of `listen`; what importing the handler's module throws; `ERR_SOCKET_THREAD_EXIT` (the import ended its thread);
- * `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_SOCKET_BAD_STATE` (the listener does not listen); the
- * reason of the signal.
+ * Errors, after which nothing is left open but a listener that was given: those of `addr` and of `listen`; what importing the handler's module throws;
+ * `ERR_SOCKET_THREAD_EXIT` (the import ended its thread); what `tls.createSecureContext` throws; `ERR_INVALID_ARG_TYPE`,
+ * `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_UNSUPPORTED_PLATFORM`, `ERR_SOCKET_BAD_STATE` and `ERR_SOCKET_CLOSED` (the listener
+ * does not listen); the reason of the signal. `docs/serving.md` has the rest.
  */
 export function serve(options: ServeThreadsOptions): Promise<Server>
 export function serve(options: ServeOptions, handler?: Handler): Promise<Server>
@@ -74,8 +85,14 @@ export async function serve(options: ServeOptions & Partial<ThreadOptions>, hand
   try {
     signal?.throwIfAborted()
     const attendance = await attendanceOf(options, handler, report)
-    if (signal?.aborted) await attendance.dispose()
-    signal?.throwIfAborted()
+    try {
+      signal?.throwIfAborted()
+      // It is its owner's until here, and threads take their time.
+      listener.assertListening('serve')
+    } catch (error) {
+      await attendance.dispose()
+      throw error
+    }
     const handled = handler !== undefined || options.threads !== undefined
     const admission = new Admission(options)
     const anteroom = options.proxyProtocol && new Anteroom(listener, options, admission, report)
@@ -193,7 +210,7 @@ export class Server {
 
   /** Accepts, and hands over whom it lets in. */
   async *#admitted(): AsyncGenerator<TcpSocket, void, undefined> {
-    const connections = this.#anteroom ?? this.listener.connections()
+    const connections = this.#anteroom ?? this.listener.connections(PATIENTLY)
     try {
       for (;;) {
         const entering = this.#next(connections)
