@@ -83,13 +83,14 @@ async function scenarios(): Promise<Record<string, () => Promise<unknown>>> {
       // The first address that is asked for answers nobody: it has no room, and no more than one attempt is made.
       const full = await tcp().listen('127.0.0.9', 0, 0)
       const { port } = full.localAddress!
-      while (await tcp().connect(full.localAddress!, { timeout: 30 }).then(() => true, () => false));
+      const inside: TcpSocket[] = []
+      while (await tcp().connect(full.localAddress!, { timeout: 30 }).then(socket => inside.push(socket), () => 0) > 0);
       const begun = performance.now()
       const failing = failure(connect(port, 'slow.test', { timeout: 600 }))
       await holding(1)
       setTimeout(release, 400)
       const { code, syscall, timeout } = await failing
-      full.close()
+      for (const socket of [full, ...inside]) socket.close()
       return { code, syscall, timeout, ms: performance.now() - begun }
     },
     async failing() {
