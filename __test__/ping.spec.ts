@@ -5,6 +5,9 @@ import { fullStacks } from './_system.js'
 import { child, closing, lacks, unless } from './_util.js'
 
 const onLoopback = unless(lacksPing('inet'))
+const windows = process.platform === 'win32'
+/** Pings have a socket, but on Windows. */
+const bySocket = unless(lacksPing('inet') || (windows && 'Windows has a call for it, and no socket is opened'))
 
 for (const family of ['inet', 'inet6'] as const) {
   const { host } = ICMP[family]
@@ -14,7 +17,8 @@ for (const family of ['inet', 'inet6'] as const) {
   onLoopback(`a ping that is awaited gives the first answer (${family})`, async t => {
     const { address, ms, ttl, sequence } = await ping(host, { size: 1000, ttl: 5 })
     t.true(address instanceof Address)
-    t.deepEqual([address.address, ttl, sequence], [host, family === 'inet' ? systemTtl() : 64, 1])
+    // Windows does not tell the hop limit.
+    t.deepEqual([address.address, ttl, sequence], [host, family === 'inet' ? systemTtl() : windows ? undefined : 64, 1])
     t.true(ms >= 0 && ms < 4_000, `${ms} ms`)
     for (const size of [0, 1, 15, 16, 60_000]) t.is((await ping(host, { size })).sequence, 1)
   })
@@ -98,7 +102,7 @@ serially('an answer that comes in time is not lost on a busy thread, and the tim
   const { ms } = ((await next) as IteratorYieldResult<PingReply>).value
   await iterator.return!()
   t.is(typeof ms, 'number')
-  if (process.platform !== 'win32') t.true(ms! < 500, `${ms} ms`)
+  t.true(ms! < 500, `${ms} ms`)
 })
 
 serially('an aborted ping rejects with the reason, and leaves nothing behind', async t => {
@@ -122,7 +126,7 @@ serially('a ping that is aborted between two answers is closed at once', async t
   const abort = new AbortController()
   const iterator = ping('127.0.0.1', { signal: abort.signal })[Symbol.asyncIterator]()
   await iterator.next()
-  t.is([...loop.sockets].length, 1)
+  t.is([...loop.sockets].length, windows ? 0 : 1)
   abort.abort(new Error('enough'))
   await null
   await new Promise(resolve => setImmediate(resolve))
@@ -172,7 +176,7 @@ onLoopback('a process ends by itself when its ping has, and when nobody waits fo
   t.deepEqual([code, stderr, stdout], [0, '', 'answered\nanswered\n'])
 })
 
-onLoopback('a ping that is forgotten while nobody waits is closed when it is collected, with a warning', async t => {
+bySocket('a ping that is forgotten while nobody waits is closed when it is collected, with a warning', async t => {
   const { code, stdout, stderr } = await child(t, 'pings-and-forgets', [], ['--expose-gc', '--no-warnings'])
   t.deepEqual([code, stderr, stdout], [0, '', 'SOCKET2_LEAK\n0\n'])
 })

@@ -6,7 +6,9 @@ import { birthHere } from './leak.js'
 import { immediate, resolve, type Host } from './lookup.js'
 import { native } from './native.js'
 import { Operation } from './operation.js'
+import { CallWay } from './ping-call.js'
 import { Run } from './ping-run.js'
+import { SocketWay } from './ping-socket.js'
 import { checkInteger } from './validate.js'
 
 /** How to ping. */
@@ -163,7 +165,9 @@ async function* generate(
   signal?.throwIfAborted()
   const heeding = new Heeding(ending, signal)
   try {
-    const run = new Run(await find(host, wanted, ending.signal), wanted, ending.signal, birth)
+    const course = { target: await find(host, wanted, ending.signal), wanted, signal: ending.signal, requests: [] }
+    course.signal.throwIfAborted()
+    const run = new Run(course, native.SENDS_ECHOES ? new CallWay(course) : new SocketWay(course, birth))
     for (let fate = await run.next(); fate !== null; fate = await run.next()) yield fate
   } catch (error) {
     if (error !== LEFT) throw error
