@@ -1,34 +1,39 @@
 //! Echo requests by IcmpSendEcho2 and Icmp6SendEcho2, which need no right.
 //!
-//! Each request has handles and memory of its own, in one `Echo`. The system writes into that memory until it signals the event, so
-//! the `Echo` then belongs to the wait for the event, whose callback runs on a thread of the system's pool, the same few for all. It
-//! is not called back, since nothing that Microsoft says covers that: the system's own time limit ends it. When the process ends
-//! before, all goes with it; when only a worker does, the callback finds nobody to tell, and this image stays mapped for it.
+//! One thread makes the calls for the whole process, and the system tells it what has come of them by calls of its own (APCs) while it
+//! waits: so a thousand requests take one thread. Their other way of telling, an event, is worse: Wine frees what it still writes to
+//! then. A request is not called back, since nothing that Microsoft says covers that: the system's own time limit ends it. When the
+//! process ends before, all goes with it; when only a worker does, its requests find nobody to tell.
 
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::c_void;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::ptr::null;
+use std::ptr::{null, null_mut, without_provenance};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::SockAddr;
 use windows_sys::Win32::Foundation::{
-    CloseHandle, GetLastError, ERROR_GEN_FAILURE, ERROR_IO_PENDING, HANDLE, INVALID_HANDLE_VALUE,
+    CloseHandle, GetLastError, ERROR_GEN_FAILURE, ERROR_IO_PENDING, HANDLE, INVALID_HANDLE_VALUE, WAIT_TIMEOUT,
 };
 use windows_sys::Win32::NetworkManagement::IpHelper as iphelper;
 use windows_sys::Win32::Networking::WinSock as winsock;
-use windows_sys::Win32::System::Threading::{
-    CloseThreadpoolWait, CreateEventW, CreateThreadpoolWait, SetThreadpoolWait, PTP_CALLBACK_INSTANCE, PTP_WAIT,
-};
+use windows_sys::Win32::System::Threading::{CreateEventW, SetEvent, WaitForSingleObjectEx};
 use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 
-use super::error_code;
+use super::{error_code, no_buffers};
 use crate::error::TIMED_OUT;
 use crate::ping::{Fate, Outcome, Request};
 
 /// Whether the system sends echo requests by a call of its own.
 pub(crate) const SENDS_ECHOES: bool = true;
+
+/// How long the thread stays when it has nothing to do, in milliseconds. Chosen by feel.
+const IDLE: u32 = 5_000;
 
 /// Sends an echo request; `tell` is called once with its fate, unless this fails.
 pub(crate) fn ask(request: Request, tell: Box<dyn FnOnce(Fate) + Send>) -> io::Result<()> {
@@ -36,54 +41,88 @@ pub(crate) fn ask(request: Request, tell: Box<dyn FnOnce(Fate) + Send>) -> io::R
         // As a socket without `broadcast` says. The system would send it, but none of the answers comes from there.
         return Err(io::Error::from_raw_os_error(winsock::WSAEACCES));
     }
-    let mut echo = Box::new(Echo::new(request)?);
-    echo.tell = Some(tell);
-    let echo = Box::into_raw(echo);
-    // SAFETY: the callback has the type of one for waits, and gets a pointer that stays valid until it has run.
-    let wait = unsafe { CreateThreadpoolWait(Some(ended), echo.cast(), null()) };
-    if wait == 0 {
-        let error = io::Error::last_os_error();
-        // SAFETY: it comes from the box, and nobody else has it.
-        drop(unsafe { Box::from_raw(echo) });
-        return Err(error);
-    }
-    // SAFETY: as long as the wait is not set, the echo is ours alone.
-    let count = unsafe { (*echo).send() };
-    // SAFETY: it only reads the error of this thread.
-    if count == 0 && unsafe { GetLastError() } == ERROR_IO_PENDING {
-        // SAFETY: the wait and the event exist until the callback, which owns them from here on, closes them.
-        unsafe { SetThreadpoolWait(wait, (*echo).event.0, null()) };
-    } else {
-        // SAFETY: the wait was never set, so there is no callback; the system is done with the echo, which comes from the box.
-        let echo = unsafe {
-            CloseThreadpoolWait(wait);
-            Box::from_raw(echo)
-        };
-        echo.end(count);
-    }
+    let echo = Box::new(Echo::new(request, tell)?);
+    let mut desk = desk();
+    let wake = match &desk.wake {
+        Some(wake) => Arc::clone(wake),
+        None => {
+            let wake = Arc::new(Event::new()?);
+            let its = Arc::clone(&wake);
+            // The system's word for it is EAGAIN, which everywhere else here means "wait for the poller".
+            thread::Builder::new().name("socket2-ping".into()).spawn(move || work(&its)).map_err(|_| no_buffers())?;
+            desk.wake = Some(Arc::clone(&wake));
+            wake
+        }
+    };
+    desk.inbox.push_back(echo);
+    wake.set();
     Ok(())
 }
 
-/// Called on a thread of the system's pool when the event of an echo is signalled.
-unsafe extern "system" fn ended(_: PTP_CALLBACK_INSTANCE, context: *mut c_void, wait: PTP_WAIT, _: u32) {
-    // SAFETY: `ask` has made the pointer from a box and let go of it; a wait that is set once calls once.
-    let mut echo = unsafe { Box::from_raw(context.cast::<Echo>()) };
-    echo.time = echo.sent.elapsed();
-    // SAFETY: the wait is ours to close, also from its callback: the system keeps it until that returns.
-    unsafe { CloseThreadpoolWait(wait) };
-    // The panic hook has reported it; the thread is not ours to end.
-    let _ = catch_unwind(AssertUnwindSafe(move || {
-        let count = echo.parse();
-        echo.end(count);
-    }));
+/// Where requests are left for the thread.
+struct Desk {
+    inbox: VecDeque<Box<Echo>>,
+    /// Wakes the thread; `None` when there is none.
+    wake: Option<Arc<Event>>,
+}
+
+static DESK: Mutex<Desk> = Mutex::new(Desk { inbox: VecDeque::new(), wake: None });
+
+/// Nothing panics while it holds the lock, so a poisoned one is sound.
+fn desk() -> MutexGuard<'static, Desk> {
+    DESK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+thread_local! {
+    /// The requests of this thread that the system has not told of yet, by number.
+    static UNDER_WAY: RefCell<HashMap<usize, Box<Echo>>> = RefCell::default();
+}
+
+/// The life of the thread. It does not end while a request is under way, which the system would end with it.
+fn work(wake: &Event) {
+    let mut number = 0usize;
+    loop {
+        let inbox = std::mem::take(&mut desk().inbox);
+        for echo in inbox {
+            number = number.wrapping_add(1);
+            // The panic hook has reported it; the thread goes on.
+            let _ = catch_unwind(AssertUnwindSafe(|| send(echo, number)));
+        }
+        // SAFETY: the event is open. Meanwhile, and only then, the system calls `ended` on this thread.
+        let why = unsafe { WaitForSingleObjectEx(wake.0, IDLE, 1) };
+        if why == WAIT_TIMEOUT && UNDER_WAY.with_borrow(HashMap::is_empty) {
+            let mut desk = desk();
+            if desk.inbox.is_empty() {
+                desk.wake = None;
+                return;
+            }
+        }
+    }
+}
+
+fn send(mut echo: Box<Echo>, number: usize) {
+    match echo.send(number) {
+        Err(ERROR_IO_PENDING) => drop(UNDER_WAY.with_borrow_mut(|echoes| echoes.insert(number, echo))),
+        result => echo.end(result),
+    }
+}
+
+/// Called by the system, on the thread that has sent the request, when it has written what has come of it.
+extern "system" fn ended(context: *mut c_void, _: *mut IO_STATUS_BLOCK, _: u32) {
+    // The panic hook has reported it; none may pass through the system.
+    let _ = catch_unwind(|| {
+        let Some(mut echo) = UNDER_WAY.with_borrow_mut(|echoes| echoes.remove(&context.addr())) else { return };
+        echo.time = echo.sent.elapsed();
+        let result = echo.parse();
+        echo.end(result);
+    });
 }
 
 /// A request under way.
 struct Echo {
     request: Request,
-    tell: Option<Box<dyn FnOnce(Fate) + Send>>,
+    tell: Box<dyn FnOnce(Fate) + Send>,
     icmp: Icmp,
-    event: Event,
     /// What the system writes into: a reply, its options and data. Of eight-byte words, since the replies are so aligned.
     replies: Vec<u64>,
     sent: Instant,
@@ -91,15 +130,14 @@ struct Echo {
 }
 
 impl Echo {
-    fn new(request: Request) -> io::Result<Echo> {
+    fn new(request: Request, tell: Box<dyn FnOnce(Fate) + Send>) -> io::Result<Echo> {
         // Besides the reply and its data: an ICMP error, and the system's own account of the call (says Microsoft); options; and for
         // Wine, which receives into it whole, the headers of a packet.
         const ROOM: usize = size_of::<iphelper::ICMP_ECHO_REPLY>() + 8 + size_of::<IO_STATUS_BLOCK>() + 40 + 64;
         let words = (ROOM + request.payload.len()).div_ceil(size_of::<u64>());
         Ok(Echo {
-            tell: None,
+            tell,
             icmp: Icmp::open(request.to.is_ipv6())?,
-            event: Event::new()?,
             replies: vec![0; words],
             sent: Instant::now(),
             time: Duration::ZERO,
@@ -107,24 +145,25 @@ impl Echo {
         })
     }
 
-    /// Makes the call: how many replies there are already; 0 is none, then the thread's last error says why.
-    fn send(&mut self) -> u32 {
+    /// Makes the call: whether there is a reply already, or why not.
+    fn send(&mut self, number: usize) -> Result<(), u32> {
         let options = iphelper::IP_OPTION_INFORMATION { Ttl: self.request.ttl, ..Default::default() };
         let options = if self.request.ttl == 0 { null() } else { &raw const options };
         let data = self.request.payload.as_ptr().cast();
         let length = self.request.payload.len() as u16; // checked by whoever made it: no packet holds more
         let room = self.room();
         let replies = self.replies.as_mut_ptr().cast();
-        let (icmp, event, timeout) = (self.icmp.0, self.event.0, self.request.timeout);
+        let (icmp, timeout) = (self.icmp.0, self.request.timeout);
+        let context = without_provenance(number);
         self.sent = Instant::now();
         let count = match self.request.to {
-            // SAFETY: the handles are open and the payload and the replies there, of the lengths that are said, for as long as this
-            // echo is, which is longer than the system uses them. The options are read during the call.
+            // SAFETY: the handle is open and the payload and the replies there, of the lengths that are said, for as long as this
+            // echo is: until `ended` at least, after which the system uses them no more. The options are read during the call.
             SocketAddr::V4(to) => unsafe {
                 let to = u32::from_ne_bytes(to.ip().octets());
                 #[rustfmt::skip]
                 let count = iphelper::IcmpSendEcho2(
-                    icmp, event, None, null(), to, data, length, options, replies, room, timeout,
+                    icmp, null_mut(), Some(ended), context, to, data, length, options, replies, room, timeout,
                 );
                 count
             },
@@ -134,41 +173,37 @@ impl Echo {
                 unsafe {
                     #[rustfmt::skip]
                     let count = iphelper::Icmp6SendEcho2(
-                        icmp, event, None, null(), &from, &to, data, length, options, replies, room, timeout,
+                        icmp, null_mut(), Some(ended), context, &from, &to, data, length, options, replies, room, timeout,
                     );
                     count
                 }
             }
         };
+        let result = result(count);
         self.time = self.sent.elapsed();
-        count
+        result
     }
 
-    /// Makes replies of what the system has written; their number as `send` has it.
-    fn parse(&mut self) -> u32 {
+    /// Makes replies of what the system has written: whether there is one, or why not.
+    fn parse(&mut self) -> Result<(), u32> {
         let room = self.room();
         let replies = self.replies.as_mut_ptr().cast();
-        // SAFETY: the event is signalled, so the system has written what there is, into the room that is said.
-        unsafe {
+        // SAFETY: the system has written what there is, into the room that is said.
+        result(unsafe {
             match self.request.to {
                 SocketAddr::V4(_) => iphelper::IcmpParseReplies(replies, room),
                 SocketAddr::V6(_) => iphelper::Icmp6ParseReplies(replies, room),
             }
-        }
+        })
     }
 
     /// Tells the fate. Of several replies, as to a multicast group, the first counts: none is from the address that was asked.
-    fn end(mut self: Box<Self>, count: u32) {
-        let outcome = match count {
-            // SAFETY: it only reads the error of this thread.
-            0 => outcome(unsafe { GetLastError() }, self.request.to.is_ipv6(), None),
-            _ => self.outcome(),
+    fn end(self, result: Result<(), u32>) {
+        let outcome = match result {
+            Ok(()) => self.outcome(),
+            Err(status) => outcome(status, self.request.to.is_ipv6(), None),
         };
-        let (tell, time) = (self.tell.take(), self.time);
-        drop(self);
-        if let Some(tell) = tell {
-            tell((outcome, time));
-        }
+        (self.tell)((outcome, self.time));
     }
 
     fn outcome(&self) -> Outcome {
@@ -214,6 +249,15 @@ impl Echo {
 
     fn room(&self) -> u32 {
         (self.replies.len() * size_of::<u64>()) as u32
+    }
+}
+
+/// What a number of replies means: where there is none, the error of this thread says why.
+fn result(count: u32) -> Result<(), u32> {
+    match count {
+        // SAFETY: it only reads.
+        0 => Err(unsafe { GetLastError() }),
+        _ => Ok(()),
     }
 }
 
@@ -270,6 +314,9 @@ fn inet6(address: SocketAddr) -> winsock::SOCKADDR_IN6 {
 /// A handle that requests are made with.
 struct Icmp(HANDLE);
 
+// SAFETY: what the handle is of belongs to the process, not to a thread.
+unsafe impl Send for Icmp {}
+
 impl Icmp {
     fn open(v6: bool) -> io::Result<Icmp> {
         // SAFETY: they take nothing.
@@ -295,7 +342,13 @@ impl Drop for Icmp {
 
 struct Event(HANDLE);
 
+// SAFETY: as above; and the system lets any thread set an event, and wait for it.
+unsafe impl Send for Event {}
+// SAFETY: the same.
+unsafe impl Sync for Event {}
+
 impl Event {
+    /// An event that wakes once each time it is set.
     fn new() -> io::Result<Event> {
         // SAFETY: null asks for no name and the usual rights.
         let handle = unsafe { CreateEventW(null(), 0, 0, null()) };
@@ -303,6 +356,11 @@ impl Event {
             return Err(io::Error::last_os_error());
         }
         Ok(Event(handle))
+    }
+
+    fn set(&self) {
+        // SAFETY: it is open.
+        unsafe { SetEvent(self.0) };
     }
 }
 
