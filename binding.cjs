@@ -837,6 +837,7 @@ module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __n
 module.exports = nativeBinding
 module.exports.errorName = nativeBinding.errorName
 module.exports.formatIp = nativeBinding.formatIp
+module.exports.hearEchoes = nativeBinding.hearEchoes
 module.exports.lookup = nativeBinding.lookup
 module.exports.nameInfo = nativeBinding.nameInfo
 module.exports.openEnvironment = nativeBinding.openEnvironment

@@ -15,6 +15,9 @@ export declare function errorName(code: number): string
 /** The text of an internet address in its wire form, without the port. */
 export declare function formatIp(wire: Uint8Array): string
 
+/** Installs the callback that brings the fates of requests; once, before the first of them. */
+export declare function hearEchoes(environment: number, echoed: (id: number, outcome: number, by: number[], ms: number, ttl: number) => void): void
+
 /** Starts to look up a name. The answer comes to the `resolved` callback, with the same id. */
 export declare function lookup(environment: number, id: number, host: string | undefined | null, service: string | undefined | null, family: number, kind: number, protocol: number, flags: number): void
 

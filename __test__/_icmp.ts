@@ -1,7 +1,7 @@
 /** What the tests of raw sockets and pings share: messages of ICMP, and processes without the right to raw sockets. */
 import { spawnSync } from 'node:child_process'
 import { raw, type Family, type RawSocket } from 'socket2'
-import { lacks, type Reason } from './_system.js'
+import { lacks, wine, type Reason } from './_system.js'
 
 /** The numbers of ICMP, by family. */
 export const ICMP = {
@@ -16,6 +16,7 @@ export function lacksRaw(family: Family): Reason {
 
 /** Why this process may not ping, or false when it may. */
 export function lacksPing(family: Family): Reason {
+  if (process.platform === 'win32') return wine > 0 && family === 'inet6' && 'Wine has no Icmp6SendEcho2'
   return lacking(family, () => false)
 }
 

@@ -105,7 +105,8 @@ const UNREACHABLE_4: Readonly<Record<number, readonly [string, string]>> = {
 }
 const UNREACHABLE_6: Readonly<Record<number, readonly [string, string]>> = { 0: NETWORK, 1: PROHIBITED, 4: CLOSED, 5: PROHIBITED, 6: PROHIBITED }
 
-function failureOf(family: IcmpFamily, type: number, code: number): Omit<Failure, 'to'> | null {
+/** What a message of this type and code says; `null` when that is not why a packet does not arrive. */
+export function failureOf(family: IcmpFamily, type: number, code: number): Omit<Failure, 'to'> | null {
   const [unreachable, tooBig, exceeded, wrong] = family === 'inet' ? [3, -1, 11, 12] : [1, 2, 3, 4]
   const row =
     type === unreachable ? ((family === 'inet' ? UNREACHABLE_4 : UNREACHABLE_6)[code] ?? UNREACHABLE)

@@ -27,6 +27,8 @@ export interface Native {
   readonly UNIX_PATH_LENGTH: number
   /** The most descriptors that one message over a unix socket carries; 0 where none are carried. */
   readonly MOST_HANDLES: number
+  /** Whether the system sends echo requests by a call of its own, for everyone. */
+  readonly SENDS_ECHOES: boolean
   /** Node's number for ETIMEDOUT. */
   readonly TIMED_OUT: number
 
@@ -108,6 +110,11 @@ export interface Native {
   isUnprivileged(handle: Handle): number
   /** Has a raw socket of ICMP hear only the answers to echo requests of this id, and what is said of them, where the system can do that. */
   hearEchoesOf(handle: Handle, id: number): number
+  /**
+   * Sends an echo request by the system's own call; its fate comes to the `echoed` callback with the same id. `limits`: the time to
+   * live or 0 for the system's, and how long the system waits, in ms.
+   */
+  echo(id: number, address: Uint8Array, payload: Uint8Array, limits: Int32Array): number
   /** Takes the socket from this thread and puts its key, by which any thread can attach it, into 16 bytes. */
   detach(handle: Handle, key: Uint8Array): number
   /** Whom the keys of the sockets detached so far are for has been told. Until then they are closed soon after the end of this thread. */
@@ -144,11 +151,19 @@ export interface Native {
   /** Looks up on a thread of its own pool; the answer comes to the `resolved` callback with the same id. */
   lookup(environment: number, id: number, host: string | null, service: string | null, family: number, type: number, protocol: number, flags: number): void
   nameInfo(environment: number, id: number, address: Uint8Array): void
+  /** Installs the callback for the fates of echo requests; once, before the first. */
+  hearEchoes(environment: number, echoed: EchoCallback): void
 }
 
 /** `records`: 32 bytes each: 28 of an address, its socket type, 0, its protocol (big-endian). `code`: '' or the EAI code. */
 export type LookupCallback = (id: number, code: string, records: number[], name: string, service: string) => void
 
-const { openEnvironment, start, lookup, nameInfo, errorName, parseIp, formatIp } = binding
+/**
+ * `outcome`: 0 for an answer; else the type, times 256, and the code of the ICMP message that says why there is none, or the negative
+ * number of an error. `by`: the 28 bytes of an address, of whoever has sent that message, if it is known. `ttl`: 0 when it is not told.
+ */
+export type EchoCallback = (id: number, outcome: number, by: number[], ms: number, ttl: number) => void
 
-export const native = Object.assign(openEnvironment(), { start, lookup, nameInfo, errorName, parseIp, formatIp }) as unknown as Native
+const { openEnvironment, start, hearEchoes, lookup, nameInfo, errorName, parseIp, formatIp } = binding
+
+export const native = Object.assign(openEnvironment(), { start, hearEchoes, lookup, nameInfo, errorName, parseIp, formatIp }) as unknown as Native

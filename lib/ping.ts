@@ -6,7 +6,9 @@ import { birthHere } from './leak.js'
 import { immediate, resolve, type Host } from './lookup.js'
 import { native } from './native.js'
 import { Operation } from './operation.js'
+import { CallWay } from './ping-call.js'
 import { Run } from './ping-run.js'
+import { SocketWay } from './ping-socket.js'
 import { checkInteger } from './validate.js'
 
 /** How to ping. */
@@ -15,11 +17,14 @@ export interface PingOptions {
   count?: number | undefined
   /** The time from one request to the next, in milliseconds: 1,000; at least 10, so that nobody is flooded. */
   interval?: number | undefined
-  /** How long to wait for each answer, and for the name of the host before, in milliseconds: 4,000; `Infinity`: for ever. */
+  /**
+   * How long to wait for each answer, and for the name of the host before, in milliseconds: 4,000; `Infinity`: for ever. Windows itself
+   * waits four minutes at most, which is longer than packets live.
+   */
   timeout?: number | undefined
-  /** How many bytes to send beside the headers: 56. Of less than 16 strangers' answers are told apart less surely. */
+  /** How many bytes to send beside the headers, at most 65,507: 56. Of less than 16 strangers' answers are told apart less surely. */
   size?: number | undefined
-  /** Over how many routers requests go at most (IP_TTL, IPV6_UNICAST_HOPS), 1 to 255; the system's default, mostly 64. */
+  /** Over how many routers requests go at most (IP_TTL, IPV6_UNICAST_HOPS), 1 to 255; the system's default, mostly 64, on Windows 128. */
   ttl?: number | undefined
   /** `'inet'` or `'inet6'`; whatever the name leads to first. */
   family?: 'inet' | 'inet6' | undefined
@@ -32,11 +37,11 @@ export interface PingReply {
   /** Who answered; when nobody did, who was asked. It has no port. */
   address: Address
   /**
-   * The time from the request to its answer, in milliseconds; `null` when it is lost. Windows does not tell when an answer came: there
-   * it counts from the request until the answer is taken, by a busy thread or between two fates later than it came.
+   * The time from the request to its answer, in milliseconds, with fractions; `null` when it is lost. However busy this thread is, it
+   * counts until the system received the answer; on Windows until the system has told a thread of ours.
    */
   ms: number | null
-  /** The time to live (the hop limit) that was left in the answer; `undefined` where the system does not tell, and when it is lost. */
+  /** The time to live (the hop limit) that was left in the answer; `undefined` where the system does not tell (Windows: of IPv6), and when it is lost. */
   ttl: number | undefined
   /** Which request: 1, 2, 3 … */
   sequence: number
@@ -64,10 +69,12 @@ export interface Ping extends Pick<Promise<PingAnswer>, 'then' | 'catch' | 'fina
  *
  * Each run has a socket, which hears only its own answers where the system can see to that: on Linux, and of unprivileged ones everywhere.
  * Elsewhere raw sockets get every answer that comes to this machine: n at once cost n², and answers to hundreds may get lost in full buffers.
+ * On Windows there is no socket: the system has a call for it (IcmpSendEcho2, Icmp6SendEcho2), which tells each run of its own.
  *
- * *Platforms*: needs the right to `raw('inet', 'icmp')`, which on macOS everyone has; on Linux the groups named in the sysctl
- * net.ipv4.ping_group_range have as much of it as is needed, besides root and CAP_NET_RAW; FreeBSD: root; Windows: administrators. The
- * names that Linux gives ICMP errors are used on all.
+ * *Platforms*: Windows: everyone may; a request that is given up stays with the system until its time is up, and no more than 10,000
+ * in a process are (`ENOBUFS`). Elsewhere it needs the right to `raw('inet', 'icmp')`, which on macOS everyone has; on Linux the groups
+ * named in the sysctl net.ipv4.ping_group_range have as much of it as is needed, besides root and CAP_NET_RAW; FreeBSD: root. The names
+ * that Linux gives ICMP errors are used on all.
  *
  * Errors: awaited, `ETIMEDOUT` (no answer, `error.timeout`), and what a router or this system has said instead: `EHOSTUNREACH`,
  * `ENETUNREACH`, `EMSGSIZE`, `ECONNREFUSED`, `EPROTO`, `EACCES` (a broadcast address). In either case `EPERM` or `EACCES` without the right, with a
@@ -163,7 +170,9 @@ async function* generate(
   signal?.throwIfAborted()
   const heeding = new Heeding(ending, signal)
   try {
-    const run = new Run(await find(host, wanted, ending.signal), wanted, ending.signal, birth)
+    const course = { target: await find(host, wanted, ending.signal), wanted, signal: ending.signal, requests: [] }
+    course.signal.throwIfAborted()
+    const run = new Run(course, native.SENDS_ECHOES ? new CallWay(course) : new SocketWay(course, birth))
     for (let fate = await run.next(); fate !== null; fate = await run.next()) yield fate
   } catch (error) {
     if (error !== LEFT) throw error

@@ -2,7 +2,7 @@
 //!
 //! Such a socket sends echo requests and receives the answers to them, nothing else. Linux gives it to the groups that the sysctl
 //! net.ipv4.ping_group_range names (none by default; systemd's distributions set it to all), and puts its own id into each
-//! request; macOS gives it to everyone. FreeBSD and Windows have none.
+//! request; macOS gives it to everyone. FreeBSD and Windows have none; for Windows see `ping`.
 
 use std::io;
 

@@ -18,6 +18,7 @@ pub mod lookup;
 mod multicast;
 pub mod options;
 mod owned;
+pub mod ping;
 pub mod poller;
 pub mod socket;
 mod sys;

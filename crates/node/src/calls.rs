@@ -18,10 +18,11 @@ use napi::sys;
 use socket2_core::address::{self, WIRE_LENGTH};
 use socket2_core::datagram::{MOST_AT_ONCE, RECORD_LENGTH};
 use socket2_core::error::{self, INVALID, PANICKED, WOULD_BLOCK};
+use socket2_core::ping::SENDS_ECHOES;
 use socket2_core::{MOST_HANDLES, SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
 
 use crate::environment::{environments, Environment};
-use crate::{datagrams, moves, poll, sockets};
+use crate::{datagrams, echoes, moves, poll, sockets};
 
 /// The most that one call moves, so that every count fits a 31-bit integer. Linux stops a page short of 2 GiB by itself.
 pub const MOST_BYTES: usize = 0x7fff_f000;
@@ -65,6 +66,7 @@ calls! {
     "getRawOption" => sockets::get_raw_option, "setRawOption" => sockets::set_raw_option,
     "changeGroup" => sockets::change_group, "peerCredentials" => sockets::peer_credentials,
     "isUnprivileged" => sockets::is_unprivileged, "hearEchoesOf" => sockets::hear_echoes_of,
+    "echo" => echoes::echo,
 }
 
 /// The calls of this environment, and the constants they go with.
@@ -92,6 +94,7 @@ pub fn register(env: &Env, environment: Rc<Environment>) -> Result<Object<'_>> {
     exports.set_named_property("WOULD_BLOCK", WOULD_BLOCK)?;
     exports.set_named_property("SHORT_READ_DRAINS", SHORT_READ_DRAINS)?;
     exports.set_named_property("TIMED_OUT", error::TIMED_OUT)?;
+    exports.set_named_property("SENDS_ECHOES", SENDS_ECHOES)?;
     exports.set_named_property("MOST_HANDLES", MOST_HANDLES as u32)?;
     exports.set_named_property("UNIX_PATH_LENGTH", UNIX_PATH_LENGTH as u32)?;
     exports.set_named_property("ADDRESS_LENGTH", WIRE_LENGTH as u32)?;

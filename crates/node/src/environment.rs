@@ -13,6 +13,7 @@ use socket2_core::lookup::Pool;
 use socket2_core::poller::Poller;
 use socket2_core::table::Table;
 
+use crate::echoes::{Echo, EchoArguments};
 use crate::lookup::{Answer, AnswerArguments};
 
 /// A callback into this environment that any thread may call; it does not keep the process alive by itself.
@@ -23,6 +24,9 @@ pub type Deliver = Callback<(), ()>;
 
 /// The callback that brings the answer to a lookup.
 pub type Resolved = Callback<Answer, AnswerArguments>;
+
+/// The callback that brings the fate of an echo request.
+pub type Echoed = Callback<Echo, EchoArguments>;
 
 /// The environments of one JavaScript thread, by the number that JavaScript knows them by.
 pub type Environments = RefCell<Vec<Rc<Environment>>>;
@@ -38,6 +42,8 @@ pub struct Environment {
     pub batch: RefCell<Option<Box<Batch>>>,
     pub deliver: Arc<OnceLock<Deliver>>,
     pub resolved: Arc<OnceLock<Resolved>>,
+    /// Made when the first echo request goes by a call of the system's own.
+    pub echoed: Arc<OnceLock<Echoed>>,
     /// Whether `deliver` keeps the process alive at the moment.
     pub alive: Cell<bool>,
 }
@@ -55,6 +61,7 @@ impl Environment {
             batch: RefCell::default(),
             deliver,
             resolved: Arc::new(OnceLock::new()),
+            echoed: Arc::new(OnceLock::new()),
             alive: Cell::new(false),
         }))
     }

@@ -1,12 +1,13 @@
 //! The Node-API face of `socket2-core`: it translates arguments, numbers and texts, and decides nothing.
 //!
-//! - `environment`: what one copy of the library owns: a poller, a table of sockets, the two callbacks into JavaScript.
+//! - `environment`: what one copy of the library owns: a poller, a table of sockets, the callbacks into JavaScript.
 //! - `calls`: how the hot calls come in, as raw Node-API functions: integers and typed arrays in, one integer out. The
-//!   unsafe room. What they do is in `poll`, `sockets` and `moves`.
+//!   unsafe room. What they do is in `poll`, `sockets`, `moves` and `echoes`.
 //! - `lookup`, `text`: the calls that are not hot, by `#[napi]`.
 
 mod calls;
 mod datagrams;
+mod echoes;
 mod environment;
 mod lookup;
 mod moves;

@@ -113,7 +113,7 @@ fn record(found: &Found) -> [u8; RECORD_LENGTH] {
     record
 }
 
-fn environment(env: &Env, number: u32) -> Result<Rc<Environment>> {
+pub(crate) fn environment(env: &Env, number: u32) -> Result<Rc<Environment>> {
     let environment = environments(env)?.borrow().get(number as usize).cloned();
     environment.ok_or_else(|| Error::from_reason("there is no such environment"))
 }

@@ -29,6 +29,7 @@
 //! | `OwnedHandle`, `number_of`, `MOST_HANDLES`, `send_handles`, `recv_handles` | descriptors beside data              |
 //! | `ECHO_DATAGRAMS`, `hear_errors`, `forget_error` | datagram sockets of ICMP, which stand in for raw ones    |
 //! | `hear_echoes_of`            | a raw socket that is spared the pings of others, where that can be           |
+//! | `SENDS_ECHOES`, `ask`       | echo requests by a call of the system's own                                  |
 //! | `peer_credentials`          | the process at the other end of a unix socket                                |
 //! | `lookup_flags`, `lookup_code`, `NAME_REQUIRED` | getaddrinfo's and getnameinfo's numbers                   |
 //! | `spelled_out`               | a record of getaddrinfo's with its kind and protocol                         |

@@ -26,6 +26,7 @@ pub use handles::MOST_HANDLES;
 pub(crate) use handles::*;
 
 use crate::lookup::{flag, Found};
+use crate::ping::{Fate, Request};
 
 /// epoll and kqueue report again whatever comes after a short read, so reading on until `WouldBlock` is not needed.
 pub const SHORT_READ_DRAINS: bool = true;
@@ -371,4 +372,12 @@ fn no_address() -> SockAddr {
 /// ENOBUFS, of our own making.
 pub(crate) fn no_buffers() -> io::Error {
     io::Error::from_raw_os_error(libc::ENOBUFS)
+}
+
+/// Whether the system sends echo requests by a call of its own: they go by sockets.
+pub(crate) const SENDS_ECHOES: bool = false;
+
+/// There is no such call.
+pub(crate) fn ask(_: Request, _: Box<dyn FnOnce(Fate) + Send>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }

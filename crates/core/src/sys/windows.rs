@@ -3,6 +3,7 @@
 mod adopt;
 mod connect;
 mod datagram;
+mod echoes;
 mod errors;
 mod file;
 mod options;
@@ -27,6 +28,7 @@ pub use adopt::MOST_HANDLES;
 pub(crate) use adopt::*;
 pub(crate) use connect::*;
 pub(crate) use datagram::recv_message;
+pub(crate) use echoes::*;
 pub(crate) use errors::{error_code, ERRORS};
 pub(crate) use file::{file_identity, is_socket, FileIdentity};
 pub(crate) use options::*;
