@@ -3,6 +3,7 @@
 mod adopt;
 mod connect;
 mod datagram;
+mod echo_status;
 mod echoes;
 mod errors;
 mod file;
