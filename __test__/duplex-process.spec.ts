@@ -19,6 +19,10 @@ test('a listener that throws keeps no other stream from its data, nor its own fr
   t.like(await child(t, 'duplexes', ['throws']), { code: 0, stdout: `${told.join()}\nleft\n`, stderr: '' })
 })
 
+test('a listener of connect that throws keeps its stream from nothing', async t => {
+  t.like(await child(t, 'duplexes', ['throws at connect']), { code: 0, stdout: 'throws\ndata\nleft\n', stderr: '' })
+})
+
 unless(lacks.linux)('streams that are forgotten are collected, and their sockets closed', async t => {
   const { code, stdout } = await child(t, 'duplexes', ['forgotten'], ['--expose-gc', '--no-warnings'])
   t.is(code, 0)

@@ -101,6 +101,9 @@ test('it is connected by an object, by a path, and to localhost where no host is
   const other = closing(t, tcp())
   await once(other.toDuplex().connect(String(port)), 'connect')
   t.is(other.toDuplex().remoteAddress, '127.0.0.1')
+  const third = closing(t, tcp())
+  await once(third.toDuplex().connect({ path: '', port, host: '127.0.0.1' }), 'connect')
+  t.is(third.toDuplex().remotePort, port)
 })
 
 unless(lacks.unix)('over a unix socket it is connected by a path, and has no addresses', async t => {
@@ -225,6 +228,8 @@ test('setNoDelay and setKeepAlive set the options of the socket, and fail silent
   t.deepEqual([socket.getOption('keepAlive'), socket.getOption('keepAliveIdle')], [true, 7000])
   stream.setKeepAlive()
   t.false(socket.getOption('keepAlive'))
+  for (const delay of [1e12, Infinity, -1, 1500.5, Number.NaN]) t.is(stream.setKeepAlive(true, delay), stream, String(delay))
+  t.true(socket.getOption('keepAlive'))
   socket.close()
   t.is(stream.setNoDelay(false).setKeepAlive(true, 1000).setTimeout(10), stream)
   t.is(stream.ref().unref(), stream)
@@ -245,7 +250,8 @@ test.serial('a long write that gets on is not idle', async t => {
   const heard = events(stream)
   stream.setTimeout(400)
   stream.write(Buffer.alloc(4 * MUCH))
-  const into = Buffer.alloc(65_536)
+  // So much that the system tells the writer of the room each time, and not only once half of its megabytes are free.
+  const into = Buffer.alloc(1 << 20)
   const end = performance.now() + 1_200
   while (performance.now() < end) {
     // The system says that there is room again only when there is much of it.
@@ -263,6 +269,14 @@ test('the timeout of the socket is not for its stream', async t => {
   await new Promise(resolve => setTimeout(resolve, 20))
   await peer.send('late')
   t.is(String((await once(stream, 'data'))[0]), 'late')
+})
+
+test('whoever gets a stream can listen before it tells of what was wrong already, also from the next tick on', async t => {
+  const { client, peer } = await connectedPair(t)
+  peer.reset()
+  const stream = client.toDuplex()
+  const error = new Promise<SocketError>(resolve => process.nextTick(() => stream.once('error', resolve)))
+  t.true(['ECONNRESET', 'ECONNABORTED'].includes((await error).code))
 })
 
 // How much it holds

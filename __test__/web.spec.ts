@@ -274,7 +274,79 @@ test('bytes in shared memory are written, and read into the reader\'s own', asyn
   t.is(text((await other.readable.getReader().read()).value), 'shared')
 })
 
+test('both branches of a tee get all of it, and end the reading together', async t => {
+  const { client, peer } = await connectedPair(t)
+  const [one, other] = peer.readable.tee()
+  await client.send('twice')
+  const [first, second] = [one.getReader(), other.getReader()]
+  t.deepEqual([text((await first.read()).value), text((await second.read()).value)], ['twice', 'twice'])
+  const cancelled = first.cancel('enough')
+  await client.send('more')
+  t.is(text((await second.read()).value), 'more')
+  await Promise.all([cancelled, second.cancel('enough, too')])
+  t.is((await peer.recv()).length, 0)
+  t.false(peer.closed)
+})
+
+for (const mode of [undefined, 'byob'] as const) {
+  test(`what comes for a reader that has left is for the next one: ${mode ?? 'usual'}`, async t => {
+    const { client, peer } = await connectedPair(t)
+    const { readable } = peer
+    const leaving = mode === 'byob' ? readable.getReader({ mode }) : readable.getReader()
+    const reading = mode === 'byob' ? (leaving as ReadableStreamBYOBReader).read(new Uint8Array(8)) : (leaving as ReadableStreamDefaultReader).read()
+    const failing = t.throwsAsync(reading, { instanceOf: TypeError })
+    await turn()
+    leaving.releaseLock()
+    await failing
+    await client.send('for whom')
+    // A usual reader that asks before it is there would, by the standard, hear of it only with what comes next.
+    await until(() => peer.bytesRead === 8)
+    client.shutdown('write')
+    let got = ''
+    for await (const chunk of readable) got += text(chunk)
+    t.is(got, 'for whom')
+  })
+}
+
+test('a pipe that is to leave its ends open leaves them', async t => {
+  const { client, peer } = await connectedPair(t)
+  await new Response('one ').body?.pipeTo(client.writable as WritableStream<Uint8Array>, { preventClose: true })
+  const broken = new ReadableStream({ start: controller => controller.error(new Error('broken')) })
+  await t.throwsAsync(broken.pipeTo(client.writable, { preventAbort: true }), { message: 'broken' })
+  await client.send('two')
+  const reader = peer.reader()
+  t.is(String(await reader.exact(7)), 'one two')
+  const full = new WritableStream({ write: () => { throw new Error('full') } })
+  await client.send('three')
+  await t.throwsAsync(peer.readable.pipeTo(full, { preventCancel: true }), { message: 'full' })
+  await client.send('four')
+  t.is(text((await peer.readable.getReader().read()).value), 'four')
+})
+
+test('memory that cannot be read into is refused, and takes nothing', async t => {
+  const { client, peer } = await connectedPair(t)
+  const reader = peer.readable.getReader({ mode: 'byob' })
+  const gone = new Uint8Array(8)
+  structuredClone(gone.buffer, { transfer: [gone.buffer] })
+  for (const wrong of [gone, new Uint8Array(0)]) await t.throwsAsync(reader.read(wrong), { instanceOf: TypeError })
+  await client.send('kept')
+  t.is(text((await reader.read(new Uint8Array(8))).value), 'kept')
+})
+
 // Before it is connected
+
+test('a readable that is cancelled before ends the reading once it is connected', async t => {
+  const server = await listener(t)
+  const socket = closing(t, tcp())
+  await socket.readable.cancel('nobody wants it')
+  await socket.connect(addressOf(server))
+  closing(t, await server.accept())
+  t.is((await socket.recv()).length, 0)
+
+  const other = closing(t, tcp())
+  await other.readable.cancel()
+  await t.throwsAsync(other.connect('127.0.0.1', 1), { code: 'ECONNREFUSED' })
+})
 
 test('the streams of a socket that is not connected wait for that', async t => {
   const server = await listener(t)

@@ -8,7 +8,7 @@ import { AsyncResource } from 'node:async_hooks'
 import { addAbortSignal, Duplex } from 'node:stream'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import type { Address } from './address.js'
-import { closedError, SocketError, systemError, typeError } from './errors.js'
+import { closedError, isArgumentError, SocketError, systemError, typeError } from './errors.js'
 import { checked, checkTimeout, LONGEST_TIMER } from './guard.js'
 import { Intake } from './intake.js'
 import type { Link, Over } from './link.js'
@@ -22,7 +22,7 @@ export interface SocketDuplexOptions {
   allowHalfOpen?: boolean | undefined
   /** How many bytes each side holds before it says that it is full; Node's default for streams unless set. */
   highWaterMark?: number | undefined
-  /** Destroys the stream, and with it the socket, when it aborts. */
+  /** Destroys the stream with an `AbortError`, and with it the socket, when it aborts. None by default. */
   signal?: AbortSignal | undefined
 }
 
@@ -62,6 +62,8 @@ export class SocketDuplex extends Duplex {
   /** What the link knows of it, and does not hold. */
   readonly #over: Over
   #connected: boolean
+  /** Somebody has it, who may listen. */
+  #made = false
   /** 'connect' has been emitted. */
   #announced = false
   /** Somebody wanted to read before it was connected. */
@@ -97,6 +99,7 @@ export class SocketDuplex extends Duplex {
     if (signal !== undefined) addAbortSignal(signal, this)
     // As `net` does, so that the end of a connection is heard of also by who only writes.
     if (this.#connected) this.read(0)
+    this.#made = true
   }
 
   /** Whether a `connect` is under way. */
@@ -305,9 +308,13 @@ export class SocketDuplex extends Duplex {
 
   #announce(): void {
     if (this.destroyed) return
-    this.emit('connect')
-    this.emit('ready')
-    if (this.#wanted || !this.isPaused()) this.#receive()
+    try {
+      this.emit('connect')
+      this.emit('ready')
+    } finally {
+      // Also behind a listener that throws, which is between it and its own.
+      if (this.#wanted || !this.isPaused()) this.#receive()
+    }
   }
 
   /** Has something done once it is connected. The stream asks for one thing at a time. */
@@ -334,7 +341,10 @@ export class SocketDuplex extends Duplex {
     const outcome = this.#intake.take()
     this.#active()
     if (typeof outcome === 'number') {
-      this.destroy(systemError(outcome, 'read'))
+      const error = systemError(outcome, 'read')
+      if (this.#made) this.destroy(error)
+      // What was wrong before: who gets the stream listens first, also by a nextTick, as node:http does.
+      else process.nextTick(() => this.destroy(error))
       return false
     }
     if (outcome.length > 0) return this.#push(outcome)
@@ -388,13 +398,13 @@ export class SocketDuplex extends Duplex {
     }
   }
 
-  /** Sets an option, if the socket has it: nobody expects of such a call that it throws. */
+  /** Sets an option, if the socket has it, to what it takes: nobody expects of such a call that it throws. */
   #try(set: () => void): void {
     if (this.#socket.closed || this.#socket.family === 'unix') return
     try {
       set()
     } catch (error) {
-      if (!(error instanceof SocketError)) throw error
+      if (!(error instanceof SocketError) && !isArgumentError(error)) throw error
     }
   }
 

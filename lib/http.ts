@@ -1,16 +1,24 @@
 /** HTTP over the sockets of `socket2`, by node:http and undici: the entry point `socket2/http`. */
-import { Agent, createServer, type AgentOptions, type ClientRequestArgs, type RequestListener, type Server as NodeServer, type ServerOptions, type ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
+import { createServer, type RequestListener, type Server as NodeServer, type ServerOptions } from 'node:http'
 import type { Address } from './address.js'
-import { connect, type ConnectOptions } from './connect.js'
 import { typeError } from './errors.js'
+import { Visits } from './http-visits.js'
 import { serve, type CloseOptions, type ServeOptions, type Server } from './serve.js'
 import type { TcpSocket } from './tcp.js'
-import { connectTls, secure, type TlsOptions } from './tls.js'
+import { checkInteger } from './validate.js'
 
-/** How to serve HTTP: where and within which limits, as `serve`; and in `http` what `http.createServer` takes. */
+export { agent, connector, type Connector, type ConnectorOptions, type HttpAgentOptions } from './http-client.js'
+
+/**
+ * How to serve HTTP: where and within which limits, as `serve`; and in `http` what `http.createServer` takes. `idleTimeout` is for what
+ * goes over the wire: also a connection whose answer is being worked at is closed by it, so make it longer than that takes.
+ */
 export interface ServeHttpOptions extends ServeOptions {
-  /** Timeouts and limits of node:http: `keepAliveTimeout`, `headersTimeout`, `requestTimeout`, `maxHeaderSize` … */
+  /**
+   * Timeouts and limits of node:http: `keepAliveTimeout`, `headersTimeout`, `requestTimeout`, `maxHeaderSize` …, with the units and
+   * defaults they have there. `noDelay`, `keepAlive` and `keepAliveInitialDelay` are set on each connection, `highWaterMark` on those
+   * without TLS. None by default. See http.createServer.
+   */
   http?: ServerOptions | undefined
 }
 
@@ -18,62 +26,33 @@ export interface ServeHttpOptions extends ServeOptions {
  * Serves HTTP/1.1, and with `tls` HTTPS: `node:http` on a listener of ours. `listener` is called with each request and response, as
  * `http.createServer` calls it: an Express or Fastify application is one. Resolves when it listens.
  *
- * Errors: those of `serve`.
+ * What the listener throws, and what it rejects with, is the program's, as with node:http: `'uncaughtException'`,
+ * `'unhandledRejection'`. A program that goes on after that finds the server as it was; that one request is never answered. `onError`
+ * hears of what befalls the server itself, and of listeners of `server.http` for `'connection'` that throw.
+ *
+ * Errors: those of `serve`; of `http.createServer` for `http`: `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
+ * See RFC 9110, RFC 9112, http.createServer.
  */
 export async function serveHttp(options: ServeHttpOptions = {}, listener?: RequestListener): Promise<HttpServer> {
   if (typeof options !== 'object' || options === null) throw typeError('options', 'an object', options)
   if (listener !== undefined && typeof listener !== 'function') throw typeError('listener', 'a function', listener)
   const { http: settings = {}, ...rest } = options
+  if (typeof settings !== 'object' || settings === null) throw typeError('options.http', 'an object', settings)
+  const { highWaterMark } = settings
+  if (highWaterMark !== undefined) checkInteger('options.http.highWaterMark', highWaterMark, 0, Number.MAX_SAFE_INTEGER)
   const http = createServer(settings)
-  const requests = new Requests(http)
+  const visits = new Visits(http, settings)
   if (listener !== undefined) http.on('request', listener)
-  const server = await serve(rest, (socket, { signal }) => {
-    requests.endWith(signal)
-    return attend(http, socket)
-  })
-  // From then on node:http looks after clients that take too long.
+  // From then on node:http looks after clients that take too long; only after those that come later, so before the first one.
   http.emit('listening')
-  rest.signal?.addEventListener('abort', () => http.close(), { once: true })
-  return new HttpServer(server, http)
-}
-
-/** Lets node:http have a connection until it has ended. */
-async function attend(http: NodeServer, socket: TcpSocket): Promise<void> {
-  const stream = socket.toDuplex({ allowHalfOpen: true })
-  const ended = new Promise(resolve => stream.once('close', resolve))
-  http.emit('connection', stream)
-  await ended
-}
-
-/** The requests in progress. When the server begins to close each is the last one of its connection. */
-class Requests {
-  readonly #http: NodeServer
-  readonly #open = new Set<ServerResponse>()
-  #closing: AbortSignal | undefined
-
-  constructor(http: NodeServer) {
-    this.#http = http
-    http.on('request', (_, response: ServerResponse) => {
-      if (this.#closing?.aborted) this.#last(response)
-      this.#open.add(response)
-      response.once('close', () => this.#open.delete(response))
-    })
-  }
-
-  /** The same signal with each connection. */
-  endWith(signal: AbortSignal): void {
-    if (this.#closing !== undefined) return
-    this.#closing = signal
-    signal.addEventListener('abort', () => {
-      for (const response of this.#open) this.#last(response)
-      this.#http.closeIdleConnections()
-    }, { once: true })
-  }
-
-  #last(response: ServerResponse): void {
-    response.shouldKeepAlive = false
-    // Its head may have promised another one already.
-    response.once('close', () => setImmediate(() => this.#http.closeIdleConnections()))
+  try {
+    const server = await serve(rest, (socket: TcpSocket, { signal }) => visits.attend(socket, signal))
+    // It has nobody to look after any more.
+    server.onClosed = () => http.close()
+    return new HttpServer(server, http)
+  } catch (error) {
+    http.close()
+    throw error
   }
 }
 
@@ -81,7 +60,10 @@ class Requests {
 export class HttpServer {
   /** Where it listens; known also once it is closed. */
   readonly address: Address
-  /** The server of node:http: for `'upgrade'`, `'clientError'` and its settings. It does not listen itself. */
+  /**
+   * The server of node:http: for `'upgrade'`, `'connect'`, `'checkContinue'`, `'clientError'`, `'timeout'` and its settings. It does not
+   * listen itself: it has no address, and closing it does not close this one.
+   */
   readonly http: NodeServer
   readonly #server: Server
 
@@ -92,97 +74,30 @@ export class HttpServer {
     this.#server = server
   }
 
-  /** How many connections are open, those included that wait for another request. */
+  /** The socket that listens, as that of `serve`: look at it, `unref` it, send it to another process. */
+  get listener(): TcpSocket {
+    return this.#server.listener
+  }
+
+  /** How many connections are open, those included that wait for another request, and those that were upgraded. */
   get connections(): number {
     return this.#server.connections
   }
 
   /**
-   * Stops accepting, closes the connections on which nothing is being answered, lets the others come to the end of their answer, and
-   * closes those that are left after `grace` milliseconds, as they do that were upgraded. Resolves when none is left.
+   * Stops accepting, and closes the connections that wait for another request. Where something is being answered the last answer that was
+   * asked for goes out whole, with `Connection: close` if its head has not gone yet, and ends its connection. One of which nothing has
+   * come yet has a second for that, from when it was accepted. Upgraded connections go on until somebody ends them. Those that are left
+   * after `grace` milliseconds are closed; for ever by default. Resolves when none is left. Called again it can only shorten the time.
    *
-   * Errors: as `Server.close`.
+   * Errors: `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`. See RFC 9112, section 9.6; http.Server: close.
    */
   async close(options?: CloseOptions): Promise<void> {
     await this.#server.close(options)
-    // It has nobody to look after any more.
-    this.http.close()
   }
 
   /** Closes it with its connections, at once. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close({ grace: 0 })
   }
-}
-
-/** How the connections of an agent are made and kept: `tls`, even an empty one, makes it one for `https:`. */
-export interface HttpAgentOptions extends AgentOptions {
-  connect?: ConnectOptions | undefined
-  tls?: Omit<TlsOptions, 'isServer'> | undefined
-}
-
-/**
- * An agent for `http.request` whose connections are ours; with `tls` one for `https.request`.
- *
- * Errors of the requests: those of `connect` and `secure`.
- */
-export function agent(options: HttpAgentOptions = {}): Agent {
-  if (typeof options !== 'object' || options === null) throw typeError('options', 'an object', options)
-  return new SocketAgent(options)
-}
-
-type Connected = (error: Error | null, stream?: Duplex) => void
-
-class SocketAgent extends Agent {
-  readonly protocol: string
-  readonly defaultPort: number
-  readonly #options: HttpAgentOptions
-
-  constructor(options: HttpAgentOptions) {
-    const { connect: _, tls, ...kept } = options
-    super(kept)
-    this.#options = options
-    this.protocol = tls === undefined ? 'http:' : 'https:'
-    this.defaultPort = tls === undefined ? 80 : 443
-  }
-
-  /** Called by node:http, which takes the stream by the callback. */
-  override createConnection(request: ClientRequestArgs & { servername?: string }, connected: Connected): undefined {
-    const { connect: how, tls } = this.#options
-    const { host, port, socketPath, family, localAddress, servername } = request
-    const place = socketPath ? { path: socketPath } : { host: host ?? 'localhost', port: Number(port ?? this.defaultPort) }
-    const options = { ...family === 4 ? { family: 'inet' as const } : family === 6 ? { family: 'inet6' as const } : {}, localAddress, ...how }
-    begin(place, options, tls && { ...servername ? { servername } : {}, ...tls }, connected)
-  }
-}
-
-/** What undici's `Agent`, `Pool` and `Client` take as `connect`. */
-export type Connector = (options: { hostname: string; port: string; protocol: string; servername?: string | undefined }, connected: Connected) => void
-
-/**
- * What makes the connections of an undici `Agent`, `Pool` or `Client`, ours: `new Agent({ connect: connector() })`. For `https:` they talk
- * TLS, as `tls` says.
- */
-export function connector(options: { connect?: ConnectOptions | undefined; tls?: Omit<TlsOptions, 'isServer'> | undefined } = {}): Connector {
-  if (typeof options !== 'object' || options === null) throw typeError('options', 'an object', options)
-  const { connect: how = {}, tls = {} } = options
-  return ({ hostname, port, protocol, servername }, connected) => {
-    const secured = protocol === 'https:'
-    const host = hostname.replace(/^\[(.*)\]$/, '$1')
-    const place = { host, port: Number(port || (secured ? 443 : 80)) }
-    begin(place, how, secured ? { ALPNProtocols: ['http/1.1'], ...servername ? { servername } : {}, ...tls } : undefined, connected)
-  }
-}
-
-type Place = { host: string; port: number } | { path: string }
-
-/** Connects, and gives the stream to a callback: once, and never in the call itself. */
-function begin(place: Place, options: ConnectOptions, tls: Omit<TlsOptions, 'isServer'> | undefined, connected: Connected): void {
-  const opened = async (): Promise<Duplex> => {
-    if (tls !== undefined && 'host' in place) return (await connectTls(place.port, place.host, { ...options, ...tls })).toDuplex()
-    const socket = await ('path' in place ? connect(`unix:${place.path}`, options) : connect(place.port, place.host, options))
-    return (tls === undefined ? socket : await secure(socket, tls)).toDuplex()
-  }
-  // What the callback throws is the program's, as with any callback.
-  opened().then(stream => setImmediate(connected, null, stream), (error: Error) => setImmediate(connected, error))
 }

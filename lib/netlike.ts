@@ -4,15 +4,17 @@ import { typeError } from './errors.js'
 
 /** Where `connect` of a stream leads to. */
 export interface SocketDuplexTarget {
+  /** 0 to 65535, also in digits, or the name of a service; there is no default, it is needed unless there is a path. */
   port?: number | string | undefined
-  /** `'localhost'` by default. */
+  /** A name or an IP address, of the socket's family; `'localhost'` by default. */
   host?: string | undefined
-  /** A unix path, `@name` in the abstract namespace; instead of host and port. */
+  /** A unix path, `@name` in Linux's abstract namespace; instead of host and port, for a socket of family `'unix'`. None by default. */
   path?: string | undefined
 }
 
 /** What `address` of a stream tells; nothing of a unix socket. */
 export interface SocketDuplexAddress {
+  /** The IP address, with its scope where it has one: `'fe80::1%2'`. */
   address?: string
   port?: number
   family?: 'IPv4' | 'IPv6'
@@ -31,7 +33,7 @@ export function netTarget(args: readonly unknown[]): { host: string; port: numbe
   const last = args.at(-1)
   const { host, port, path } = fieldsOf(args)
   const listener = typeof last === 'function' ? (last as () => void) : undefined
-  if (path !== undefined && path !== null) {
+  if (path !== undefined && path !== null && path !== '') {
     if (typeof path !== 'string') throw typeError('path', 'a string', path)
     return { host: `unix:${path}`, port: 0, listener }
   }

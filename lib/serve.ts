@@ -112,6 +112,8 @@ export class Server {
   readonly listener: TcpSocket
   /** Where it listens; known also once it is closed. */
   readonly address: Address
+  /** Told once when it has closed, in whatever way. @internal */
+  onClosed: (() => void) | undefined = undefined
   readonly #admission: Admission
   readonly #attendance: Attendance
   readonly #report: Report
@@ -272,6 +274,7 @@ export class Server {
     }
     await attendance.dispose()
     this.#signal?.removeEventListener('abort', this.#abort)
+    this.onClosed?.()
   }
 }
 

@@ -77,10 +77,15 @@ export class WebStreams implements Over {
         if (byobRequest) byobRequest.respond(length)
         else if (length > 0) controller.enqueue(alone(came as Buffer))
       },
-      cancel() {
+      cancel: () => {
         cancelled = true
         // Ends also what has been asked for and waits.
-        if (!socket.closed) socket.shutdown('read')
+        const end = (): void => {
+          if (!socket.closed) socket.shutdown('read')
+        }
+        if (this.#connection === undefined) return end()
+        // Nobody waits for that: it may never be connected, and nobody reads from it any more when that fails.
+        this.#connection.then(({ error }) => error === undefined && end()).catch(() => {})
       }
     })
   }

@@ -102,7 +102,7 @@ const oneWine = [
   ...['connect-race', 'connect-random', 'connect-to'].map(spec => ({ spec, why: 'what the system does with a connect, connect checks, too' })),
   ...['duplex', 'duplex-process', 'web'].map(spec => ({ spec, why: 'it stands on what tcp and close check, too' })),
   ...['chat', 'dig', 'https', 'proxy', 'scan', 'transfer'].map(name => ({ spec: `example-${name}`, why: 'the examples stand on what others check, too' })),
-  { spec: 'http', why: 'it is about node:http' },
+  ...['http', 'http-agent', 'http-clients', 'http-close'].map(spec => ({ spec, why: 'it is about node:http' })),
   { spec: 'proxy-header', why: 'it is about bytes, not about how they come' },
   { spec: 'reader-cuts', why: 'it is about bytes that have come, not about how' },
   { spec: 'scripts', why: 'it is about the commands of the repository' },

@@ -98,6 +98,20 @@ const notBun = [
     spec: 'http', test: 'garbage, slow heads and handlers that throw end one connection, and the server goes on',
     why: 'a server of Bun gives no time limit to a head on a connection that it is handed'
   },
+  ...['slow heads and slow bodies are timed out', 'whoever came before the server was made has no more time than others']
+    .map(test => ({ spec: 'http-clients', test, why: 'a server of Bun gives no time limit to a request on a connection that it is handed' })),
+  {
+    spec: 'http-clients', test: 'a client that ends what it sends before it is answered *: httpAllowHalfOpen true',
+    why: 'a server of Bun does not know httpAllowHalfOpen'
+  },
+  {
+    spec: 'http-close', test: 'the server of node:http is closed with it, in whatever way: *',
+    why: 'a server of Bun that does not listen itself does not tell that it is closed'
+  },
+  {
+    spec: 'web', test: 'what comes for a reader that has left is for the next one: byob',
+    why: 'Bun does not tell a reader with memory of its own that its lock was released'
+  },
   ...[
     ['a certificate signed by itself is refused by its code, unless the client does not mind', 'what is wrong with it has another code there'],
     ['a server that asks for a certificate refuses who has none, or one that is for servers, and knows the others', 'what is wrong with it has another code there'],
@@ -122,6 +136,14 @@ const notDeno = [
   },
   {
     spec: 'http', test: 'with keys it is a server of HTTPS, and knows whom it talks to',
+    why: 'node:https of Deno does not ask the agent that it is given for a connection'
+  },
+  {
+    spec: 'http-agent', test: 'no more connections are made at a time than maxSockets says: keepAlive true',
+    why: 'node:http of Deno keeps its connections as it likes, whatever its agent is told'
+  },
+  {
+    spec: 'http-agent', test: 'a connection that an agent keeps does not keep the process: idle over TLS',
     why: 'node:https of Deno does not ask the agent that it is given for a connection'
   },
   ...['closing lets the requests in progress come to their end, and closes who waits for another', 'requests and answers go over one connection after the other, or many at once']

@@ -1,7 +1,7 @@
 // What only a process can show of streams over sockets: each case leaves something behind, says so, and has no more to do.
 import { setImmediate as turn } from 'node:timers/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { loop, type SocketDuplex, type TcpSocket } from 'socket2'
+import { loop, tcp, type SocketDuplex, type TcpSocket } from 'socket2'
 import { streams } from '../_system.js'
 
 // Nothing here is collected: that would close it.
@@ -54,6 +54,23 @@ const cases: Record<string, () => Promise<void>> = {
     }
     console.log(heard.toSorted().join())
     for (const socket of pairs.flat()) socket.close()
+  },
+
+  async 'throws at connect'() {
+    process.on('uncaughtException', (error: Error) => console.log(error.message))
+    const server = await tcp().listen('127.0.0.1')
+    const stream = tcp().toDuplex()
+    stream.on('connect', () => {
+      throw new Error('throws')
+    })
+    const data = new Promise(resolve => stream.once('data', resolve))
+    stream.connect(server.localAddress?.port ?? 0, '127.0.0.1')
+    const peer = await server.accept()
+    await peer.send('data')
+    console.log(String(await data))
+    stream.destroy()
+    peer.close()
+    server.close()
   },
 
   async 'forgotten'() {
