@@ -2,7 +2,7 @@
 import { get, type IncomingMessage } from 'node:http'
 import { get as getSecurely } from 'node:https'
 import { setTimeout as delay } from 'node:timers/promises'
-import { connect } from 'socket2'
+import { connect, loop } from 'socket2'
 import { agent, serveHttp, type HttpServer } from 'socket2/http'
 import { ca, identity } from '../_certificates.js'
 
@@ -87,9 +87,8 @@ async function idle(secured: boolean): Promise<void> {
   const ask = async (): Promise<string> => await asked(answered => secured ? getSecurely({ ...options, agent: ours as never }, answered) : get({ ...options, agent: ours }, answered))
   // The second goes over what the first has left.
   console.log(await ask(), await ask())
-  server.listener.unref()
-  // The server's own side of it waits as well; a process of its own is not worth it.
-  for (const socket of (await import('socket2')).loop.sockets) if (socket.localAddress?.port === server.address.port) socket.unref()
+  // The server and its side of the connection wait as well; a process of its own is not worth it.
+  for (const socket of loop.sockets) if (socket.localAddress?.port === server.address.port) socket.unref()
 }
 
 const [name = ''] = process.argv.slice(2)
