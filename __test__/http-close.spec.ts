@@ -108,18 +108,17 @@ for (const tls of [undefined, identity('server')]) {
 
 test('what a listener of checkContinue answers comes to its end, and its connection with it', async t => {
   const made = await server(t, () => {})
-  const asked: ServerResponse[] = []
-  made.http.once('checkContinue', (_, response) => void asked.push(response))
+  const asking = once(made.http, 'checkContinue') as Promise<[IncomingMessage, ServerResponse]>
   const client = await saying(t, made, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n')
-  await until(() => asked.length === 1)
+  const [request, response] = await asking
   t.is(made.http.listenerCount('checkContinue'), 0)
-  const [response] = asked
-  response?.writeContinue()
+  response.writeContinue()
   const reader = client.reader()
   t.regex(String(await reader.until('\r\n\r\n')), /^HTTP\/1.1 100 /)
   await client.send('body')
+  await once(request.resume(), 'end')
   const closed = made.close()
-  response?.end('done')
+  response.end('done')
   t.regex(String(await reader.all()), /Connection: close\r\n[^]*done$/)
   await closed
 })

@@ -176,6 +176,8 @@ export class TlsLink extends Link {
     const { tls, plain } = this
     const leave = (): void => {
       clearTimeout(timer)
+      // Sessions, as a rule, which servers send once more behind the handshake.
+      if (!reset) (this.transport as Partial<Transport>).drain?.()
       tls.destroy()
       plain.close()
     }

@@ -15,6 +15,9 @@ import type { TcpSocket } from './tcp.js'
 
 const { WOULD_BLOCK } = native
 
+/** How often is received what nobody wants. What comes after that would not end. */
+const MOST_DRAINED = 16
+
 type Callback = (error?: Error | null) => void
 
 export class Transport extends EventEmitter {
@@ -83,6 +86,11 @@ export class Transport extends EventEmitter {
     if (this.destroyed) return callback()
     const told = (): void => callback()
     sendEnd(this.link, this.socket).then(told, told)
+  }
+
+  /** Receives what has come and nobody wants: to close with that unread is a reset, by which the peer can lose what was sent to it. */
+  drain(): void {
+    for (let rest = MOST_DRAINED; rest > 0 && read(this.link, space) > 0; rest--);
   }
 
   /** Closes the socket, too. */
