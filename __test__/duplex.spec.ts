@@ -11,7 +11,7 @@ import { MessageChannel } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import { attach, SocketDuplex, tcp, type Family, type SocketDuplexOptions, type SocketError, type SocketHandle, type TcpSocket } from 'socket2'
 import { until } from './_serve.js'
-import { addressOf, closing, connectedPair, lacks, listener, loopback, MUCH, unless } from './_util.js'
+import { addressOf, closing, connectedPair, lacks, listener, loopback, MUCH, unless, wine } from './_util.js'
 
 const MiB = 1 << 20
 

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { attach, fromFd, serve, Server, tcp, type Handler, type HandlerContext, type TcpSocket } from 'socket2'
 import { ask, gone, serving, until, visit } from './_serve.js'
-import { child, closing, freshPath, lacks, listener, loopback, rounds, streams, unless } from './_util.js'
+import { child, closing, freshPath, lacks, listener, loopback, rounds, streams, unless, wine } from './_util.js'
 
 const echo: Handler = async (socket) => {
   for await (const data of socket) await socket.send(data)
