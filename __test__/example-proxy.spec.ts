@@ -154,7 +154,7 @@ unless(lacksResets)('the proxy resets who comes while no backend is there, and i
 })
 
 test('the proxy closes a connection that is silent for too long, at both ends', async t => {
-  const { client, peer } = await through(t, 'proxy', to => [to, '--idle', '0.1'])
+  const { client, peer } = await through(t, 'proxy', to => [to, '--idle', '1'])
   // With something on its way it is a reset.
   await Promise.allSettled([client.recvAll(), peer.recvAll()])
   t.pass('both have ended')
