@@ -45,17 +45,12 @@ for (const load of [
   'two tasks', 'many tasks', 'hundreds of tasks', 'bulk', 'a udp flood', 'a new socket for every datagram', 'connections that come and go'
 ]) {
   unless(wine > 0 && 'what is late under Wine says nothing of Windows', test.serial)(`a timer is not more than 50 ms late beside ${load} at full speed`, async t => {
-    // What a virtual machine gets no processor for counts as the process's time, too. That is so now and then, but not each time.
-    const all: number[] = []
-    while (all.length < 3 && !(Math.min(...all) <= 50)) {
-      const { code, stdout, stderr } = await child(t, 'lateness', [load])
-      t.is(code, 0, stderr)
-      const { late, fired, done } = JSON.parse(stdout) as { late: number; fired: number; done: number }
-      t.true(fired > 20, `it fired ${fired} times`)
-      t.true(done > 100, `${done} operations were done`)
-      all.push(late)
-    }
-    t.true(Math.min(...all) <= 50, `${all.join(', ')} ms late`)
+    const { code, stdout, stderr } = await child(t, 'lateness', [load])
+    t.is(code, 0, stderr)
+    const { late, fired, done } = JSON.parse(stdout) as { late: number; fired: number; done: number }
+    t.true(late <= 50, `${late} ms late`)
+    t.true(fired > 20, `it fired ${fired} times`)
+    t.true(done > 100, `${done} operations were done`)
   })
 }
 

@@ -8,11 +8,11 @@ import { AsyncResource } from 'node:async_hooks'
 import { addAbortSignal, Duplex } from 'node:stream'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import type { Address } from './address.js'
-import { closedError, isArgumentError, SocketError, systemError, typeError } from './errors.js'
+import { closedError, SocketError, systemError, typeError } from './errors.js'
 import { checked, checkTimeout, LONGEST_TIMER } from './guard.js'
 import { Intake } from './intake.js'
 import type { Link, Over } from './link.js'
-import { netAddress, netTarget, type SocketDuplexAddress, type SocketDuplexTarget } from './netlike.js'
+import { netAddress, netTarget, setQuietly, type SocketDuplexAddress, type SocketDuplexTarget } from './netlike.js'
 import { lengthOf, sendChunk, sendChunks, sendEnd, unsent, type Chunk, type Outcome } from './outgoing.js'
 import type { TcpSocket } from './tcp.js'
 
@@ -191,7 +191,7 @@ export class SocketDuplex extends Duplex {
   setNoDelay(noDelay: boolean = true): this {
     if (this.#noDelay !== noDelay) {
       this.#noDelay = noDelay
-      this.#try(() => this.#socket.setOption('noDelay', Boolean(noDelay)))
+      setQuietly(this.#socket, () => this.#socket.setOption('noDelay', Boolean(noDelay)))
     }
     return this
   }
@@ -201,8 +201,8 @@ export class SocketDuplex extends Duplex {
     const delay = enable ? Number(initialDelay) : -1
     if (this.#keepAlive !== delay) {
       this.#keepAlive = delay
-      this.#try(() => this.#socket.setOption('keepAlive', Boolean(enable)))
-      if (delay >= 1000) this.#try(() => this.#socket.setOption('keepAliveIdle', delay))
+      setQuietly(this.#socket, () => this.#socket.setOption('keepAlive', Boolean(enable)))
+      if (delay >= 1000) setQuietly(this.#socket, () => this.#socket.setOption('keepAliveIdle', delay))
     }
     return this
   }
@@ -395,16 +395,6 @@ export class SocketDuplex extends Duplex {
       this.#timer?.refresh()
     } else {
       this.emit('timeout')
-    }
-  }
-
-  /** Sets an option, if the socket has it, to what it takes: nobody expects of such a call that it throws. */
-  #try(set: () => void): void {
-    if (this.#socket.closed || this.#socket.family === 'unix') return
-    try {
-      set()
-    } catch (error) {
-      if (!(error instanceof SocketError) && !isArgumentError(error)) throw error
     }
   }
 

@@ -2,7 +2,7 @@
 import type { IncomingMessage, Server as NodeServer, ServerOptions, ServerResponse } from 'node:http'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import type { Duplex } from 'node:stream'
-import { isArgumentError, SocketError } from './errors.js'
+import { setQuietly } from './netlike.js'
 import type { TcpSocket } from './tcp.js'
 
 /** How long (ms) a connection that has said nothing yet has for its first word when the server closes, from when it came. Chosen by feel. */
@@ -134,17 +134,13 @@ export class Visits {
     else visit.stream.destroySoon?.()
   }
 
-  /** Sets what `http.createServer` was told of connections. As with node:http nobody hears of what cannot be set, or not any more. */
+  /** Sets what `http.createServer` was told of connections. */
   #prefer(socket: TcpSocket): void {
     const { noDelay, keepAlive, keepAliveInitialDelay = 0 } = this.#settings
-    if (socket.family === 'unix' || (noDelay !== false && !keepAlive)) return
-    try {
-      if (noDelay === false) socket.setOption('noDelay', false)
-      if (keepAlive) socket.setOption('keepAlive', true)
-      if (keepAlive && keepAliveInitialDelay >= 1000) socket.setOption('keepAliveIdle', keepAliveInitialDelay)
-    } catch (error) {
-      if (!(error instanceof SocketError) && !isArgumentError(error)) throw error
-    }
+    if (noDelay === false) setQuietly(socket, () => socket.setOption('noDelay', false))
+    if (!keepAlive) return
+    setQuietly(socket, () => socket.setOption('keepAlive', true))
+    if (keepAliveInitialDelay >= 1000) setQuietly(socket, () => socket.setOption('keepAliveIdle', keepAliveInitialDelay))
   }
 }
 

@@ -1,6 +1,7 @@
-/** How `node:net` says where a socket is, and is told where to connect to. */
+/** How `node:net` says where a socket is, is told where to connect to, and sets options. */
 import type { Address } from './address.js'
-import { typeError } from './errors.js'
+import { isArgumentError, SocketError, typeError } from './errors.js'
+import type { Socket } from './socket.js'
 
 /** Where `connect` of a stream leads to. */
 export interface SocketDuplexTarget {
@@ -47,4 +48,14 @@ function fieldsOf([first, second]: readonly unknown[]): { host?: unknown; port?:
   if (typeof first === 'object' && first !== null) return first
   if (typeof first === 'string' && !(Number(first) >= 0)) return { path: first }
   return { port: first, host: typeof second === 'function' ? undefined : second }
+}
+
+/** Sets options, if the socket has them, to what it takes: of node:net nobody expects that it throws. */
+export function setQuietly(socket: Socket, set: () => void): void {
+  if (socket.closed || socket.family === 'unix') return
+  try {
+    set()
+  } catch (error) {
+    if (!(error instanceof SocketError) && !isArgumentError(error)) throw error
+  }
 }
