@@ -2,6 +2,7 @@
  * What the tests know of the system they run on: what it lacks, which is asked of the system itself, and where Wine is not
  * like Windows. Scripts of _child/ use it as well, so it knows nothing of tests.
  */
+import { freemem } from 'node:os'
 import { addr, pair, seqpacket, SocketError, tcp, udp, type Socket, type TcpSocket } from 'socket2'
 
 /** Why a test is left out, or false where nothing is missing. */
@@ -59,6 +60,13 @@ export function rounds(count: number): number {
 
 /** How many bytes are more than any system takes before the peer reads. Wine passes on no more than some 30 MiB in a second. */
 export const MUCH = (wine > 0 ? 16 : 64) << 20
+
+/** Why there is no memory for a test that takes so many GiB. */
+export function lacksMemory(gibibytes: number): Reason {
+  if (process.arch === 'ia32' || process.arch === 'arm') return 'a process of 32 bits has no such memory'
+  if (freemem() < gibibytes * 2 ** 30) return `less than ${gibibytes} GiB of memory is free`
+  return wine > 0 && 'Wine takes half a minute to pass so much on'
+}
 
 /** Two connected streams: a unix pair, or a TCP connection where the system makes no pairs. */
 export async function streams(): Promise<[TcpSocket, TcpSocket]> {

@@ -1,9 +1,8 @@
 // What a hostile or careless caller hands in: nothing crashes, nothing throws where a promise is due, and nothing is lost.
-import { freemem } from 'node:os'
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
 import { pair, seqpacket, tcp, udp, type Address, type Family, type OperationOptions, type Protocol, type TcpSocket, type UdpSocket } from 'socket2'
-import { child, closing, connectedPair, datagrams, lacks, loopback, unless, wine } from './_util.js'
+import { child, closing, connectedPair, datagrams, lacks, lacksMemory, loopback, unless } from './_util.js'
 
 // The declarations of ES2023 know neither of these.
 interface Resizable extends ArrayBuffer { resize(length: number): void }
@@ -357,10 +356,7 @@ unless(lacks.seqpacket)('an empty message is refused by seqpacket, since 0 is th
 })
 
 // The memory itself, and as much again for what surrounds it.
-const narrow = process.arch === 'ia32' || process.arch === 'arm' ? 'a process of 32 bits has no such memory'
-  : freemem() < 5 * 2 ** 30 ? 'less than 5 GiB of memory is free' : wine > 0 && 'Wine takes half a minute to pass so much on'
-
-unless(narrow)('a buffer over 2 GiB is sent whole and received into, also at its end', async t => {
+unless(lacksMemory(5))('a buffer over 2 GiB is sent whole and received into, also at its end', async t => {
   t.timeout(120_000)
   const { code, stdout, stderr } = await child(t, 'huge-buffer')
   t.is(code, 0, stderr)

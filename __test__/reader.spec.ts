@@ -1,10 +1,9 @@
 // A reader gives lines, delimited pieces and lengths, within limits.
-import { freemem } from 'node:os'
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
 import { tcp, type LineOptions, type OperationOptions, type Reader, type ReadOptions, type UntilOptions } from 'socket2'
 import { collect, reading, readerOf, sendApart } from './_reader.js'
-import { child, closing, unless, wine } from './_util.js'
+import { child, closing, lacksMemory, unless } from './_util.js'
 
 const MiB = 1 << 20
 const KiB64 = 1 << 16
@@ -233,10 +232,7 @@ test('the limit is 1 MiB by default, for a line, a piece and all', async t => {
 })
 
 // What is read, and as much again for it to grow into.
-const narrow = process.arch === 'ia32' || process.arch === 'arm' ? 'a process of 32 bits has no such memory'
-  : freemem() < 4 * 2 ** 30 ? 'less than 4 GiB of memory is free' : wine > 0 && 'Wine takes half a minute to pass so much on'
-
-unless(narrow)('a line that is too long for a string rejects each time, never throws, and is to be had otherwise', async t => {
+unless(lacksMemory(4))('a line that is too long for a string rejects each time, never throws, and is to be had otherwise', async t => {
   t.timeout(120_000)
   const { code, stdout, stderr } = await child(t, 'long-line')
   t.is(code, 0, stderr)
