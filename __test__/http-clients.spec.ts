@@ -7,7 +7,7 @@ import test, { type ExecutionContext } from 'ava'
 import { tcp, type TcpSocket } from 'socket2'
 import { serveHttp, type HttpServer, type ServeHttpOptions } from 'socket2/http'
 import { gone, until } from './_serve.js'
-import { addressOf, child, closing, listener, MUCH, unless, wine } from './_util.js'
+import { addressOf, child, closing, listener, MUCH } from './_util.js'
 
 async function server(t: ExecutionContext, answer: RequestListener, options: ServeHttpOptions = {}): Promise<HttpServer> {
   const made = await serveHttp({ host: '127.0.0.1', ...options }, answer)
@@ -62,17 +62,19 @@ test('many requests at once on one connection are answered in their order', asyn
   t.deepEqual(String(await client.recvAll()).match(/\/\d+;/g), Array.from({ length: 100 }, (_, i) => `/${i};`))
 })
 
-unless(wine > 0 && 'under Wine a server of node:http now and then does not hear of a reset')('a client that resets in the middle of its request or of its answer ends that alone', async t => {
-  const ends: string[] = []
+test('a client that resets in the middle of its request or of its answer ends that alone', async t => {
+  const [asked, ends]: [string[], string[]] = [[], []]
   const made = await server(t, (request, response) => {
     if (request.url === '/') return hello(request, response)
+    asked.push(String(request.url))
     request.on('error', (error: NodeJS.ErrnoException) => ends.push(`request ${error.code}`)).resume()
     response.on('close', () => ends.push(`answer ${response.writableFinished}`))
     if (request.url === '/much') response.write(Buffer.alloc(MUCH))
   })
   const uploading = await visit(t, made.address.port)
   await uploading.send('POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf')
-  await until(() => made.connections === 1)
+  // By a reset some systems lose what was not received before.
+  await until(() => asked.length === 1)
   uploading.reset()
   await until(() => ends.length === 2)
   t.deepEqual(ends.splice(0).toSorted(), ['answer false', 'request ECONNRESET'])
