@@ -334,7 +334,7 @@ for (const family of ['inet', 'inet6'] as const) {
     t.is((error as { bytesSent?: number }).bytesSent, client.bytesWritten)
   })
 
-  test(`${family}: a reset is never taken for the end of the stream, whoever learns of it first`, async t => {
+  unless(wine === 8 && 'Wine 8 shows a reset as the end of the stream to whoever asks first')(`${family}: a reset is never taken for the end of the stream, whoever learns of it first`, async t => {
     const { client, peer } = await connectedPair(t, family)
     const sending = client.send(Buffer.alloc(MUCH))
     const receiving = client.recv(1)
