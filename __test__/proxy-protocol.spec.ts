@@ -663,7 +663,7 @@ test('of an iterated server who says nothing holds up nobody', async t => {
   const clients = [await saying(t, server, HEADER), await saying(t, server, proxyHeader(six))]
   const sources: string[] = []
   for await (const socket of server) {
-    sources.push(String(socket.remoteAddress))
+    sources.push(String(closing(t, socket).remoteAddress))
     await socket.send('hello')
     if (sources.length === 2) await silent.send('PROXY UNKNOWN\r\n')
     if (sources.length === 3) void server.close({ grace: 0 })
