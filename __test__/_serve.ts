@@ -23,7 +23,10 @@ export async function ask(socket: TcpSocket, text: string): Promise<string> {
   return String(await socket.recv())
 }
 
-/** Resolves when the other side has closed the connection, in whatever way, to what had still come. */
+/**
+ * Resolves when the other side has closed the connection, in whatever way, to what had still come, and closes this side: Wine's server
+ * asks sockets whose peer has gone again and again, all of them, until they are closed, too.
+ */
 export async function gone(socket: TcpSocket): Promise<string> {
   try {
     return String(await socket.recvAll())
@@ -32,6 +35,8 @@ export async function gone(socket: TcpSocket): Promise<string> {
     const { code } = error as { code?: string }
     if (code !== 'ECONNRESET' && code !== 'ECONNABORTED') throw error
     return ''
+  } finally {
+    socket.close()
   }
 }
 

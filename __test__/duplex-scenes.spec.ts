@@ -2,14 +2,16 @@
 import { once } from 'node:events'
 import { addAbortSignal } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
-import test from 'ava'
-import { kinds, likeNode, reads, says, scene, type Scene } from './_duplex.js'
+import { kinds, likeNode, reads, says, scene, type Kind, type Scene } from './_duplex.js'
+import { unless, wine } from './_util.js'
 import type { SocketDuplexOptions } from 'socket2'
 
 interface Play {
   /** What the stream tells, and what is seen besides. */
   told: string
   options?: SocketDuplexOptions
+  /** With whom one of our sockets, at either end, is to tell of a reset. */
+  resets?: readonly Kind[]
   play(scene: Scene): Promise<void>
 }
 
@@ -104,6 +106,7 @@ const plays: Record<string, Play> = {
   },
   'the peer resets while the stream is read': {
     told: 'error ECONNRESET, close true',
+    resets: ['ours'],
     async play(on) {
       reads(on)
       on.peer.reset()
@@ -112,6 +115,7 @@ const plays: Record<string, Play> = {
   },
   'the peer resets while nobody reads': {
     told: 'error ECONNRESET, close true',
+    resets: ['ours'],
     async play({ peer, closed }) {
       peer.reset()
       await closed
@@ -119,6 +123,7 @@ const plays: Record<string, Play> = {
   },
   'the peer resets while a write waits': {
     told: 'error ECONNRESET, close true',
+    resets: ['ours'],
     async play(on) {
       on.stream.write(Buffer.alloc(32 << 20))
       await on.peer.recvExact(1)
@@ -128,6 +133,7 @@ const plays: Record<string, Play> = {
   },
   'the stream resets': {
     told: 'close false, peer ECONNRESET',
+    resets: kinds,
     async play(on) {
       await on.peer.send('unread')
       on.stream.resetAndDestroy()
@@ -332,10 +338,11 @@ const plays: Record<string, Play> = {
   }
 }
 
-for (const [title, { told, options, play }] of Object.entries(plays)) {
+for (const [title, { told, options, resets, play }] of Object.entries(plays)) {
   for (const kind of kinds) {
     if (kind === 'net' && !likeNode) continue
-    test(`${title}, ${kind === 'net' ? 'with a net.Socket' : 'with a stream over one of ours'}`, async t => {
+    const unseen = wine === 8 && resets?.includes(kind) === true && 'Wine 8 shows a reset as the end of the stream'
+    unless(unseen)(`${title}, ${kind === 'net' ? 'with a net.Socket' : 'with a stream over one of ours'}`, async t => {
       const on = await scene(t, kind, options)
       await play(on)
       // What comes after the end would be too much.

@@ -4,13 +4,16 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { BlockList } from 'node:net'
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
-import test, { type ExecutionContext } from 'ava'
+import ava, { type ExecutionContext } from 'ava'
 import {
   Address, attach, fromFd, proxyHeader, serve, tcp, type Handler, type ProxyHeaderOptions, type ProxyTlv, type Server, type ServeOptions, type SocketError, type SocketHandle,
   type TcpSocket
 } from 'socket2'
 import { ask, gone, serving, until, visit } from './_serve.js'
 import { child, closing, freshPath, lacks, rounds, unless, wine } from './_util.js'
+
+// One after the other under Wine: its server asks every socket whose peer has gone again and again, and all at once are hundreds of them.
+const test = wine > 0 ? ava.serial : ava
 
 const four = { source: Address.parse('192.0.2.1:40000'), destination: Address.parse('198.51.100.2:443') }
 const six = { source: Address.parse('[2001:db8::1]:40000'), destination: Address.parse('[2001:db8::2]:443') }
@@ -302,15 +305,18 @@ const cut: [what: string, header: Buffer][] = [
   ['a block of paths', proxyHeader(paths)],
   ['LOCAL', proxyHeader({})]
 ]
-for (const [what, header] of cut) {
+// Each place is a connection, of which Wine does not like so many at once: it gets every seventh, from another one on for each header.
+const stride = wine > 0 ? 7 : 1
+for (const [index, [what, header]] of cut.entries()) {
   for (const proxyProtocol of ['required', 'optional'] as const) {
     test(`a header may be cut anywhere: ${what}, ${proxyProtocol}`, async t => {
       const { server } = await keeping(t, { proxyProtocol })
-      await Promise.all(Array.from({ length: header.length - 1 }, async (_, i) => {
-        const client = await saying(t, server, header.subarray(0, i + 1))
+      const places = Array.from({ length: header.length - 1 }, (_, i) => i + 1).filter(place => (place - 1) % stride === index % stride)
+      await Promise.all(places.map(async place => {
+        const client = await saying(t, server, header.subarray(0, place))
         await turn()
-        await client.send(Buffer.concat([header.subarray(i + 1), Buffer.from('rest')]))
-        t.is(String(await client.recv()), 'rest', `after ${i + 1} bytes`)
+        await client.send(Buffer.concat([header.subarray(place), Buffer.from('rest')]))
+        t.is(String(await client.recv()), 'rest', `after ${place} bytes`)
         client.close()
       }))
     })
@@ -327,8 +333,8 @@ for (const [what, header] of cut) {
   })
 }
 
-unless(wine > 0 && 'under Wine it fails, and it is not known why yet')('what follows a header is not taken from the system, however much it is', async t => {
-  const server = await serving(t, { proxyProtocol: 'required' }, async (socket) => {
+test('what follows a header is not taken from the system, however much it is', async t => {
+  const server = await serving(t, { proxyProtocol: 'required', ...LATE }, async (socket) => {
     // It would be refused if something were held here.
     const released = closing(t, fromFd(socket.release(), 'tcp'))
     await released.send(await released.recvAll())
@@ -657,7 +663,7 @@ test('of an iterated server who says nothing holds up nobody', async t => {
   const clients = [await saying(t, server, HEADER), await saying(t, server, proxyHeader(six))]
   const sources: string[] = []
   for await (const socket of server) {
-    sources.push(String(socket.remoteAddress))
+    sources.push(String(closing(t, socket).remoteAddress))
     await socket.send('hello')
     if (sources.length === 2) await silent.send('PROXY UNKNOWN\r\n')
     if (sources.length === 3) void server.close({ grace: 0 })
