@@ -277,10 +277,12 @@ test('an IPv4 address is the same where it comes to a socket of both families', 
   t.is(await gone(await from('127.0.0.1')), '')
 })
 
+// Both ends are on this thread: whatever else keeps it busy keeps the visitor from speaking, so nothing else runs meanwhile.
+
 /** In ms. Wine, with all these tests at the same time, takes seconds for what is here done at once. */
 const IDLE = wine > 0 ? 2_500 : 200
 
-test('a connection on which nothing happens for idleTimeout is closed, which is no failure of its handler', async t => {
+test.serial('a connection on which nothing happens for idleTimeout is closed, which is no failure of its handler', async t => {
   const errors: unknown[] = []
   const server = await serving(t, { idleTimeout: IDLE, onError: error => errors.push(error) }, echo)
   const [busy, idle] = [await visit(t, server), await visit(t, server)]
@@ -298,7 +300,7 @@ test('a connection on which nothing happens for idleTimeout is closed, which is 
   t.deepEqual(errors, [])
 })
 
-test('what comes while the thread is busy for longer than idleTimeout has come in time', async t => {
+test.serial('what comes while the thread is busy for longer than idleTimeout has come in time', async t => {
   const server = await serving(t, { idleTimeout: IDLE }, echo)
   const client = await visit(t, server)
   t.is(await ask(client, 'x'), 'x')
@@ -309,7 +311,7 @@ test('what comes while the thread is busy for longer than idleTimeout has come i
   t.is(String(await client.recv()), 'y')
 })
 
-test('idleTimeout holds for connections of an iterated server, too', async t => {
+test.serial('idleTimeout holds for connections of an iterated server, too', async t => {
   const server = await serving(t, { idleTimeout: 20 })
   const client = await visit(t, server)
   for await (const socket of server) {
