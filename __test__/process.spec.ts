@@ -48,6 +48,12 @@ test('an exception nobody catches does not strand the loop', async t => {
   t.like(await child(t, 'trouble', ['uncaught']), { code: 0, stdout: `${thrown.join()}\n`, stderr: '' })
 })
 
+test('what there is no memory for is an error of who receives, and the connection ends, because bytes of it are lost', async t => {
+  const { code, stdout, stderr } = await child(t, 'no-memory')
+  t.deepEqual([code, stderr], [0, ''])
+  t.deepEqual(JSON.parse(stdout), { ended: ['no memory', 'ERR_SOCKET_CLOSED'], closed: true, peer: 0 })
+})
+
 test('process.exit in the middle of traffic ends the process with its status', async t => {
   for (let i = 0; i < rounds(5); i++) t.like(await child(t, 'trouble', ['exit in the middle']), { code: 7, signal: null, stdout: '', stderr: '' })
 })

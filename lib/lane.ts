@@ -70,7 +70,7 @@ export class Lane {
     this.ready = true
     while (this.head === null && this.ready) {
       this.#step()
-      if (operation.attempt()) return promise
+      if (this.#attempt(operation)) return promise
     }
     operation.fail(() => timeoutError(operation.syscall, 0))
     return promise
@@ -80,7 +80,7 @@ export class Lane {
   enter(operation: Operation, owner: Socket | undefined): boolean {
     if (loop.stopped) this.ready = true
     while (this.head === null && this.ready && this.#step()) {
-      if (operation.attempt()) return true
+      if (this.#attempt(operation)) return true
     }
     this.#append(operation, owner)
     return false
@@ -101,7 +101,7 @@ export class Lane {
         return
       }
       const operation = this.head
-      if (operation.attempt()) this.#unlink(operation)
+      if (this.#attempt(operation)) this.#unlink(operation)
     }
   }
 
@@ -143,7 +143,7 @@ export class Lane {
 
   /** The last try of an operation whose time is up: what it waits for may be there and not dequeued yet. Whether it is settled. */
   lastTry(operation: Operation): boolean {
-    if (this.head !== operation || !operation.attempt()) return false
+    if (this.head !== operation || !this.#attempt(operation)) return false
     this.remove(operation)
     return true
   }
@@ -166,6 +166,21 @@ export class Lane {
     }
   }
 
+  /**
+   * A step of an operation. One that throws has found no memory for what comes, or is a bug of ours. What it had taken may be lost then, and
+   * nobody shall take the rest for all of it: the socket ends with it.
+   */
+  #attempt(operation: Operation): boolean {
+    try {
+      return operation.attempt()
+    } catch (error) {
+      this.#unlink(operation)
+      operation.abandon(error)
+      this.link.collapse()
+      return true
+    }
+  }
+
   #append(operation: Operation, owner: Socket | undefined): void {
     operation.waiting = true
     operation.lane = this
@@ -178,7 +193,9 @@ export class Lane {
     if (this.ready) defer(this)
   }
 
+  /** Takes it out of the queue, if it is there. */
   #unlink(operation: Operation): void {
+    if (operation.lane === null) return
     const { previous, next } = operation
     if (previous === null) this.head = next
     else previous.next = next

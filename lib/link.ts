@@ -105,6 +105,11 @@ export class Link {
     return code
   }
 
+  /** Ends it because it is not known any more what has been received or sent. */
+  collapse(): void {
+    this.end(closeHandle)
+  }
+
   /** Remembers who has read ahead, and forgets who has nothing of it any more. */
   holdAhead(ahead: Ahead): void {
     const all = (this.ahead ??= new Set())

@@ -91,6 +91,12 @@ export abstract class Operation<T = unknown> {
     return true
   }
 
+  /** Ends badly in the middle of a step, when there is nothing that could be given back. */
+  abandon(error: unknown): void {
+    this.release = () => {}
+    this.fail(() => error)
+  }
+
   /** Ends badly from outside of its lane, which it leaves. */
   cancel(make: () => unknown): void {
     this.lane?.remove(this)
