@@ -70,7 +70,12 @@ export class Lane {
     this.ready = true
     while (this.head === null && this.ready) {
       this.#step()
-      if (this.#attempt(operation)) return promise
+      try {
+        if (operation.attempt()) return promise
+      } catch (error) {
+        this.#broken(operation, error)
+        return promise
+      }
     }
     operation.fail(() => timeoutError(operation.syscall, 0))
     return promise
@@ -80,7 +85,12 @@ export class Lane {
   enter(operation: Operation, owner: Socket | undefined): boolean {
     if (loop.stopped) this.ready = true
     while (this.head === null && this.ready && this.#step()) {
-      if (this.#attempt(operation)) return true
+      // Here, and not in a function of its own: ten lines of stack have to reach the caller.
+      try {
+        if (operation.attempt()) return true
+      } catch (error) {
+        return this.#broken(operation, error)
+      }
     }
     this.#append(operation, owner)
     return false
@@ -101,7 +111,11 @@ export class Lane {
         return
       }
       const operation = this.head
-      if (this.#attempt(operation)) this.#unlink(operation)
+      try {
+        if (operation.attempt()) this.#unlink(operation)
+      } catch (error) {
+        this.#broken(operation, error)
+      }
     }
   }
 
@@ -143,7 +157,11 @@ export class Lane {
 
   /** The last try of an operation whose time is up: what it waits for may be there and not dequeued yet. Whether it is settled. */
   lastTry(operation: Operation): boolean {
-    if (this.head !== operation || !this.#attempt(operation)) return false
+    try {
+      if (this.head !== operation || !operation.attempt()) return false
+    } catch (error) {
+      return this.#broken(operation, error)
+    }
     this.remove(operation)
     return true
   }
@@ -167,18 +185,14 @@ export class Lane {
   }
 
   /**
-   * A step of an operation. One that throws has found no memory for what comes, or is a bug of ours. What it had taken may be lost then, and
-   * nobody shall take the rest for all of it: the socket ends with it.
+   * A step has thrown: it found no memory for what comes, or has a bug of ours. What it had taken may be lost then, and nobody shall take
+   * the rest for all of it: the socket ends with it.
    */
-  #attempt(operation: Operation): boolean {
-    try {
-      return operation.attempt()
-    } catch (error) {
-      this.#unlink(operation)
-      operation.abandon(error)
-      this.link.collapse()
-      return true
-    }
+  #broken(operation: Operation, error: unknown): true {
+    if (operation.lane !== null) this.#unlink(operation)
+    operation.abandon(error)
+    this.link.collapse()
+    return true
   }
 
   #append(operation: Operation, owner: Socket | undefined): void {
@@ -193,9 +207,7 @@ export class Lane {
     if (this.ready) defer(this)
   }
 
-  /** Takes it out of the queue, if it is there. */
   #unlink(operation: Operation): void {
-    if (operation.lane === null) return
     const { previous, next } = operation
     if (previous === null) this.head = next
     else previous.next = next
