@@ -14,6 +14,8 @@ while (!warned && performance.now() < end) {
   global.gc?.()
   await turn()
 }
+// Until here they are used, and not forgotten themselves.
+for (const listener of [server, other]) listener.close()
 process.exit()
 
 async function forget(addresses: readonly Address[]): Promise<void> {
