@@ -10,7 +10,8 @@ import type { Readable, Writable } from 'node:stream'
 const running = new Set<{ kill(signal: NodeJS.Signals): boolean }>()
 
 process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
+  // One that has started others can end them then.
+  for (const child of running) child.kill('SIGTERM')
 })
 for (const [signal, number] of [['SIGHUP', 1], ['SIGINT', 2], ['SIGTERM', 15]] as const) {
   process.once(signal, () => process.exit(128 + number))

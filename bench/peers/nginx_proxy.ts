@@ -16,10 +16,12 @@ const { port } = free.address() as AddressInfo
 free.close()
 writeFileSync(join(folder, 'nginx.conf'), `
   load_module ${module};
-  daemon off; worker_processes 1; pid ${folder}/pid; error_log stderr crit;
+  daemon off; master_process off; pid ${folder}/pid; error_log stderr crit;
   events { worker_connections 4096; }
   stream { server { listen 127.0.0.1:${port}; proxy_pass 127.0.0.1:${behind}; tcp_nodelay on; } }`)
 const nginx = spawn(program, ['-p', folder, '-c', join(folder, 'nginx.conf')], { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } })
+// A single process, which is gone when it is killed: the worker of a master would stay, and hold the output open.
+process.once('SIGTERM', () => process.exit())
 process.once('exit', () => {
   nginx.kill('SIGKILL')
   rmSync(folder, { recursive: true, force: true })
