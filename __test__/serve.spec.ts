@@ -472,7 +472,7 @@ test('a handler that uses a stream has not failed, either, when the server close
     },
     socket => socket.readable.pipeTo(socket.writable)
   ]
-  for (const handler of handlers) {
+  await Promise.all(handlers.map(async handler => {
     const closed = await serving(t, { onError: error => errors.push(error) }, handler)
     const other = await visit(t, closed)
     t.is(await ask(other, 'y'), 'y')
@@ -482,7 +482,7 @@ test('a handler that uses a stream has not failed, either, when the server close
     await closed.close({ grace: 0 })
     t.deepEqual([await gone(one), await gone(other)], ['', ''])
     await until(() => idle.connections === 0 && closed.connections === 0)
-  }
+  }))
   t.deepEqual(errors, [])
 })
 

@@ -96,14 +96,14 @@ const oneWine = [
   { spec: 'binary', why: 'it is about a script' },
   { spec: 'conformance', why: 'what it checks the other files check, too' },
   { spec: 'load-errors', why: 'what is wrong with a file is wrong under both' },
-  ...['connect-race', 'connect-random', 'connect-to'].map(spec => ({ spec, why: 'what the system does with a connect, connect checks, too' })),
+  ...['connect-race', 'connect-random'].map(spec => ({ spec, why: 'what the system does with a connect, connect checks, too' })),
   ...['duplex', 'duplex-process', 'duplex-users', 'web'].map(spec => ({ spec, why: 'it stands on what tcp and close check, too' })),
   ...['chat', 'dig', 'https', 'proxy', 'scan', 'transfer'].map(name => ({ spec: `example-${name}`, why: 'the examples stand on what others check, too' })),
+  { spec: 'examples', why: 'what they say is the same text everywhere' },
   { spec: 'duplex-scenes', why: 'Wine 8 cannot play those of a reset, which is what could differ' },
   ...['http', 'http-agent', 'http-clients', 'http-close'].map(spec => ({ spec, why: 'it is about node:http' })),
-  { spec: 'proxy-header', why: 'it is about bytes, not about how they come' },
   { spec: 'proxy-protocol', why: 'it is about bytes that have come, not about how' },
-  { spec: 'reader-cuts', why: 'it is about bytes that have come, not about how' },
+  { spec: 'serve-threads', why: 'it stands on what serve, move and workers check, too' },
   { spec: 'scripts', why: 'it is about the commands of the repository' },
   { spec: 'tls', why: 'it is about node:tls' }
 ]
