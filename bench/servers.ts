@@ -76,11 +76,11 @@ async function compiled(name: string): Promise<Finding> {
   return [file]
 }
 
-/** A runtime from its npm package. The program itself, not the package's launcher: the process measured is the server. */
+/** A runtime that the tests have fetched from npm. The program itself, not the package's launcher: the process measured is the server. */
 export function installed(scope: string, path: string, args: readonly string[]): Finding {
-  const folder = join(root, 'node_modules', scope)
+  const folder = join(root, '.cache/runtimes/node_modules', scope)
   const file = entries(folder).map(name => join(folder, name, path)).find(isExecutable)
-  return file ? [file, ...args] : 'its npm package is not installed'
+  return file ? [file, ...args] : 'fetched by npm test -- --runtimes binary'
 }
 
 function entries(folder: string): string[] {

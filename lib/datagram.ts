@@ -5,6 +5,7 @@ import type { Link } from './link.js'
 import { native } from './native.js'
 import { Operation, type OperationOptions } from './operation.js'
 import { SCRATCH_LENGTH } from './receive.js'
+import { viewOf } from './view.js'
 
 const { WOULD_BLOCK, RECORD_LENGTH } = native
 
@@ -112,6 +113,7 @@ function localPort(link: Link): number {
 /** Adds the datagrams that a record tells of, whose data begin in `slab` at `begin`; how many bytes they are. */
 function addDatagrams(datagrams: Datagram[], link: Link, slab: Buffer, begin: number, bytes: Uint8Array, view: DataView, at: number): number {
   const length = view.getInt32(at + LENGTH, true)
+  const { buffer, byteOffset } = slab
   const end = begin + length
   const flags = view.getInt32(at + FLAGS, true)
   const from = sender(bytes, at + FROM)
@@ -121,7 +123,7 @@ function addDatagrams(datagrams: Datagram[], link: Link, slab: Buffer, begin: nu
   const step = segment || length
   link.bundled = segment > 0 && length >= WORTH_A_CALL
   do {
-    const datagram: Datagram = { data: slab.subarray(begin, Math.min(begin + step, end)), from, truncated }
+    const datagram: Datagram = { data: viewOf(buffer, byteOffset + begin, Math.min(step, end - begin)), from, truncated }
     if ((flags & TOLD) !== 0) addControl(datagram, link, bytes, view, at)
     datagrams.push(datagram)
     begin += step

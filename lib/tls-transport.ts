@@ -12,6 +12,7 @@ import { native } from './native.js'
 import { sendChunks, sendEnd, type Chunk, type Outcome } from './outgoing.js'
 import { read, SCRATCH_LENGTH } from './receive.js'
 import type { TcpSocket } from './tcp.js'
+import { viewOf } from './view.js'
 
 const { WOULD_BLOCK } = native
 
@@ -151,7 +152,7 @@ class BriefIntake extends Intake {
     }
     const count = read(this.link, space)
     if (count === WOULD_BLOCK) return false
-    this.outcome = count < 0 ? count : space.subarray(0, count)
+    this.outcome = count < 0 ? count : viewOf(space.buffer, 0, count)
     return true
   }
 
