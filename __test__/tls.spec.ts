@@ -1,6 +1,7 @@
 // socket2/tls: both ends over our sockets, and each of them against node:tls.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { connect as nodeConnect, createServer, type TLSSocket } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
 import { serve, SocketError, tcp, type TcpSocket } from 'socket2'
@@ -377,6 +378,16 @@ test('as a stream it is the socket of node:tls, with the addresses of the connec
   t.is(String(rest), ', world')
   stream.end('bye')
   t.is(String(await client.recvAll()), 'bye')
+})
+
+test('a stream that is made behind the end of what the peer sends still has what came before the end', async t => {
+  const { client, peer } = await securePair(t)
+  await client.send('hello, world')
+  client.shutdown('write')
+  await once(client.tls, 'finish')
+  t.is(String(await peer.recv(5)), 'hello')
+  const stream = peer.toDuplex()
+  t.is(await text(stream), ', world')
 })
 
 // serve

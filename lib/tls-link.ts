@@ -2,7 +2,7 @@
  * The link of a socket that speaks TLS. What waits on it waits for node:tls, which speaks over a stream of the plain socket; so all
  * ways to receive, and readers, are those of any other socket.
  */
-import type { Duplex } from 'node:stream'
+import { Readable, type Duplex } from 'node:stream'
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { TLSSocket } from 'node:tls'
 import { SocketError } from './errors.js'
@@ -42,11 +42,23 @@ export class TlsLink extends Link {
   #ended = false
   #unwritable = false
   #taking = false
-  readonly #take = (chunk: Buffer): void => this.#arrived(chunk)
+  readonly #take = (chunk: Buffer): void => {
+    if (!this.#arrived(chunk)) this.tls.pause()
+  }
+  /**
+   * It takes what node:tls hands to the stream before that has queued it, told of it by an event, and asked for more: which costs a
+   * twentieth of a short message. Other runtimes hand it over otherwise.
+   */
+  readonly #direct: boolean
+  /** No more is read until some of it is given out. */
+  #full = false
+  /** The peer has ended what it sends, of which the stream hears once all before it is given out: it could not take that back any more. */
+  #endsHere = false
 
   /** `open` lays TLS over the transport, and is told by the other end when it is established, or why not. */
   constructor(readonly plain: TcpSocket, under: Link, readonly transport: Transport | Duplex, open: (established: Established) => TLSSocket) {
     super(under.handle, false, false)
+    this.#direct = (transport as Partial<Transport>).taken !== undefined
     this.tls = open(error => this.#established(error))
       .on('end', () => this.#peerEnded())
       .on('error', error => this.#fail(error))
@@ -65,29 +77,54 @@ export class TlsLink extends Link {
     const { tls, plain } = this
     // Not listening to 'readable' any more leaves it as a stream that nobody has listened to.
     const nobody = (): void => {}
-    if (this.#taking) tls.off('data', this.#take).on('readable', nobody).off('readable', nobody)
+    if (this.#direct) delete (tls as Partial<TLSSocket>).push
+    else if (this.#taking) tls.off('data', this.#take).on('readable', nobody).off('readable', nobody)
     for (const chunk of this.#chunks.splice(0).toReversed()) tls.unshift(chunk)
+    if (this.#direct) this.#given(this.#unreadLength)
     plain.ref()
     return tls
   }
 
-  /** Takes what comes from now on, since somebody wants it. */
+  /** Takes what comes from now on. */
   #listen(): void {
     if (this.#taking) return
     this.#taking = true
-    this.tls.on('data', this.#take)
+    const { tls } = this
+    if (!this.#direct) return void tls.on('data', this.#take)
+    for (let chunk; (chunk = tls.read() as Buffer | null) !== null;) this.#keep(chunk)
+    tls.push = (chunk: Buffer | null) => chunk === null ? this.#endReached() : this.#arrived(chunk)
   }
 
-  #arrived(chunk: Buffer): void {
+  #keep(chunk: Buffer): void {
     this.#chunks.push(chunk)
     this.#unreadLength += chunk.length
-    if (this.#unreadLength >= MOST_AHEAD) this.tls.pause()
+  }
+
+  /** Whether more is wanted. */
+  #arrived(chunk: Buffer): boolean {
+    this.#keep(chunk)
     this.reading.wake(false)
+    this.#full = this.#unreadLength >= MOST_AHEAD
+    return !this.#full
+  }
+
+  #endReached(): false {
+    this.#endsHere = true
+    if (this.#unreadLength === 0) this.#tellEnd()
+    return false
+  }
+
+  #tellEnd(): void {
+    const { tls } = this
+    this.#endsHere = false
+    Readable.prototype.push.call(tls, null)
+    tls.read(0)
   }
 
   #established(error: Error | undefined): void {
     if (error === undefined) {
       this.established = true
+      if (this.#direct) this.#listen()
       this.#wake()
     } else {
       this.tls.destroy(error)
@@ -132,7 +169,12 @@ export class TlsLink extends Link {
   /** So much was given out. */
   #given(count: number): void {
     this.#unreadLength -= count
-    if (this.tls.isPaused() && this.#unreadLength < MOST_AHEAD) this.tls.resume()
+    if (this.#endsHere && this.#unreadLength === 0) this.#tellEnd()
+    if (this.#full && this.#unreadLength < MOST_AHEAD && !this.tls.destroyed) {
+      this.#full = false
+      if (this.#direct) this.tls._read(SCRATCH_LENGTH)
+      else this.tls.resume()
+    }
   }
 
   override error(code: number, syscall: string): Error {
@@ -155,7 +197,8 @@ export class TlsLink extends Link {
   shut(read: boolean, write: boolean): void {
     if (read) {
       this.#ended = true
-      this.#chunks.length = this.#unreadLength = 0
+      this.#chunks.length = 0
+      this.#given(this.#unreadLength)
     }
     if (write) {
       this.#unwritable = true
