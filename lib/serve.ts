@@ -188,9 +188,15 @@ export class Server {
   async *[Symbol.asyncIterator](): AsyncGenerator<TcpSocket, void, undefined> {
     if (this.#taken) throw stateError('iterate', 'one whose connections someone else takes', 'without a handler and not iterated yet')
     this.#taken = true
+    const connections = this.#incoming()
     try {
-      for await (const socket of this.#admitted()) yield socket
+      for (;;) {
+        const socket = await this.#admitted(connections)
+        if (socket === null) return
+        if (socket !== undefined) yield socket
+      }
     } finally {
+      this.#pause()
       this.#taken = false
     }
   }
@@ -200,32 +206,35 @@ export class Server {
     await this.close({ grace: 0 })
   }
 
+  /** Takes connections for the handler, until there are no more. */
   async #serve(): Promise<void> {
+    const connections = this.#incoming()
     try {
-      for await (const _ of this.#admitted());
+      while (await this.#admitted(connections) !== null);
     } catch (error) {
       this.listener.close()
       this.#report(error, undefined)
       this.#anteroom?.end()
+    } finally {
+      this.#pause()
     }
   }
 
-  /** Accepts, and hands over whom it lets in. */
-  async *#admitted(): AsyncGenerator<TcpSocket, void, undefined> {
-    const connections = this.#anteroom ?? this.listener.connections(PATIENTLY)
-    try {
-      for (;;) {
-        const entering = this.#next(connections)
-        this.#entering = entering
-        const socket = await entering
-        if (socket === null) return
-        if (socket !== undefined) yield socket
-      }
-    } finally {
-      this.#anteroom?.pause()
-      // Nobody takes any more of them.
-      if (this.#closed !== undefined) this.#anteroom?.end()
-    }
+  #incoming(): AsyncIterator<TcpSocket, void> {
+    return this.#anteroom ?? this.listener.connections(PATIENTLY)
+  }
+
+  /** Nobody takes any more of them, or for a while. */
+  #pause(): void {
+    this.#anteroom?.pause()
+    if (this.#closed !== undefined) this.#anteroom?.end()
+  }
+
+  /** The next of them, of which `close` knows that it is under way. */
+  #admitted(connections: AsyncIterator<TcpSocket, void>): Promise<TcpSocket | undefined | null> {
+    const entering = this.#next(connections)
+    this.#entering = entering
+    return entering
   }
 
   /** The next connection; `undefined` when it was not let in, `null` when there is none any more. */
