@@ -43,6 +43,9 @@ export async function lacksRawNames(): Promise<Reason> {
 /** The version of the Wine that runs the tests, as who started it says; 0 on a real system. Where Wine is not like Windows, tests ask it. */
 export const wine = Number(process.env['SOCKET2_WINE'] ?? 0)
 
+/** Why much that is sent back behind the end of what has come does not arrive whole. */
+export const losesEchoes: Reason = wine >= 10 && 'Wine 10 loses what it says it has sent, once the other end has ended what that sends'
+
 /** Whether the C library is musl: a Node that is built for glibc tells its version. */
 export function isMusl(): boolean {
   if (process.platform !== 'linux') return false
