@@ -25,32 +25,18 @@ export async function step(title, { inputs = [], outputs = [] }, action) {
   const stamp = stampOf(title)
   if (made().length > 0 && made().every(path => existsSync(join(root, path))) && contents(stamp) === state()) return
 
-  begin(title)
+  process.stdout.write(`${title} … `)
   const since = performance.now()
   try {
     await action()
   } catch (error) {
-    end(title, 'failed')
+    console.log('failed')
     throw error
   }
-  end(title, `${((performance.now() - since) / 1000).toFixed(1)} s`)
+  console.log(`${((performance.now() - since) / 1000).toFixed(1)} s`)
   if (made().length === 0) return
   mkdirSync(join(root, '.cache'), { recursive: true })
   writeFileSync(stamp, state())
-}
-
-/** Of steps side by side each ends on a line of its own, which begins with its title. */
-let [last, ended] = ['', true]
-
-function begin(title) {
-  process.stdout.write(`${ended ? '' : '\n'}${title} … `)
-  ;[last, ended] = [title, false]
-}
-
-function end(title, word) {
-  if (last !== title || ended) begin(title)
-  console.log(word)
-  ended = true
 }
 
 /** Makes the steps with these titles run again, whatever they left behind. */

@@ -30,12 +30,9 @@ await debianPackages('gcc-mingw-w64-x86-64', 'wine64')
 await build()
 await fetchNodes()
 const debian = await debian13('wine64', 'netbase')
+await suite({ wine: 8, node: 20, under: here, without: leftOutByWine(debian === null ? undefined : 10) })
 if (debian === null) tally.skip('all under Wine 10: no Debian 13 can be made here, which takes root and a Debian to start from')
-// Side by side: some tests wait, and files that are left for the end have a core to themselves.
-await Promise.all([
-  suite({ wine: 8, node: 20, under: here, without: leftOutByWine(debian === null ? undefined : 10) }),
-  debian !== null && suite({ wine: 10, node: 24, under: debian.run, without: leftOutByWine() })
-])
+else await suite({ wine: 10, node: 24, under: debian.run, without: leftOutByWine() })
 tally.end()
 
 /** Builds the binding, the Rust tests, and what Wine 8 lacks. */
