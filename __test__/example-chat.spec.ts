@@ -4,6 +4,9 @@ import { tcp, type Address, type Reader, type TcpSocket } from 'socket2'
 import { addressIn, ended, talk } from './_examples.js'
 import { closing, lacks, listener, unless } from './_util.js'
 
+/** How long to wait for a line that must come, in ms. */
+const PATIENCE = 60_000
+
 test('what one says all hear, and who comes, goes or has another name is told to all', async t => {
   const { at } = await room(t)
   const anna = await enter(t, at)
@@ -34,6 +37,7 @@ test('a name is one person’s only, however it is written, and no other’s wor
   ]) t.regex(String(await ben.line()), pattern)
   // A name that somebody has left is free again.
   await anna.says('/nick Carla')
+  await ben.hears(/^-- Anna is Carla now$/)
   await ben.says('/nick Anna')
   await ben.hears(/^-- Ben is Anna now$/)
 })
@@ -138,17 +142,18 @@ class Guest {
   }
 
   line(): Promise<string | null> {
-    return this.reader.line()
+    return this.reader.line({ timeout: PATIENCE })
   }
 
   /** The next line that is like this; others before it are passed over. */
   async hears(pattern: RegExp): Promise<void> {
-    for (const passed: string[] = []; ;) {
-      const line = await this.line()
-      if (line === null) throw new Error(`the room ended without ${pattern}; it said ${passed.join('\n')}`)
-      if (pattern.test(line)) return
-      passed.push(line)
+    const passed: string[] = []
+    try {
+      for (let line; (line = await this.line()) !== null; passed.push(line)) if (pattern.test(line)) return
+    } catch (cause) {
+      throw new Error(`nobody said ${pattern}, but:\n${passed.join('\n')}`, { cause })
     }
+    throw new Error(`the room ended without ${pattern}; it said:\n${passed.join('\n')}`)
   }
 }
 
