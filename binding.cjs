@@ -836,6 +836,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.errorName = nativeBinding.errorName
+module.exports.expectBursts = nativeBinding.expectBursts
 module.exports.formatIp = nativeBinding.formatIp
 module.exports.hearEchoes = nativeBinding.hearEchoes
 module.exports.lookup = nativeBinding.lookup

@@ -12,6 +12,9 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** The name of an error number, such as 'ECONNREFUSED' for -111 on Linux. */
 export declare function errorName(code: number): string
 
+/** Has it keep some MiB of what is freed, for those who need that much again and again; once is enough for a process. */
+export declare function expectBursts(): void
+
 /** The text of an internet address in its wire form, without the port. */
 export declare function formatIp(wire: Uint8Array): string
 

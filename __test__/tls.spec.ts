@@ -7,6 +7,7 @@ import test, { type ExecutionContext } from 'ava'
 import { serve, SocketError, tcp, type TcpSocket } from 'socket2'
 import { connectTls, secure, TlsSocket, type TlsOptions } from 'socket2/tls'
 import { ca, identity } from './_certificates.js'
+import { numbers } from './_random.js'
 import { until } from './_serve.js'
 import { localhost, securePair, trusting } from './_tls.js'
 import { addressOf, closing, connectedPair, lacks, listener, unless } from './_util.js'
@@ -388,6 +389,34 @@ test('a stream that is made behind the end of what the peer sends still has what
   t.is(String(await peer.recv(5)), 'hello')
   const stream = peer.toDuplex()
   t.is(await text(stream), ', world')
+})
+
+test('two connections that talk at once, in pieces of any length and taken in any others, keep theirs apart and whole, also as streams', async t => {
+  const sizes = [1, 3, 700, 16_384, 16_385, 50_000]
+  const whole = Buffer.from(Array.from({ length: 400_000 }, (_, i) => i * 31 + (i >> 8)))
+  const outcomes = Array.from({ length: 2 }, async (_, place) => {
+    const { client, peer } = await securePair(t)
+    const [next, other] = [numbers(place), numbers(place + 10)]
+    const size = (random: () => number): number => sizes[Math.floor(random() * sizes.length)] as number
+    const sending = (async () => {
+      for (let at = 0, length; at < whole.length; at += length) await client.send(whole.subarray(at, at + (length = size(next))))
+      client.shutdown('write')
+    })()
+    const parts: Buffer[] = []
+    for (let length = 0; length < whole.length / 2; length += (parts.at(-1) as Buffer).length) {
+      if (other() < 0.3) await new Promise(setImmediate) // so that some comes that nobody waits for
+      if (other() < 0.5) {
+        parts.push(await peer.recv(size(other)))
+      } else {
+        const into = Buffer.alloc(size(other))
+        parts.push(into.subarray(0, await peer.recv(into)))
+      }
+    }
+    for await (const part of peer.toDuplex()) parts.push(part as Buffer)
+    await sending
+    return Buffer.concat(parts).equals(whole)
+  })
+  t.deepEqual(await Promise.all(outcomes), [true, true])
 })
 
 // serve

@@ -153,6 +153,9 @@ export interface Native {
   nameInfo(environment: number, id: number, address: Uint8Array): void
   /** Installs the callback for the fates of echo requests; once, before the first. */
   hearEchoes(environment: number, echoed: EchoCallback): void
+
+  /** Has the C library keep some MiB of what is freed, for those who need that much again and again; once is enough for a process. */
+  expectBursts(): void
 }
 
 /** `records`: 32 bytes each: 28 of an address, its socket type, 0, its protocol (big-endian). `code`: '' or the EAI code. */
@@ -164,6 +167,6 @@ export type LookupCallback = (id: number, code: string, records: number[], name:
  */
 export type EchoCallback = (id: number, outcome: number, by: number[], ms: number, ttl: number) => void
 
-const { openEnvironment, start, hearEchoes, lookup, nameInfo, errorName, parseIp, formatIp } = binding
+const { openEnvironment, start, hearEchoes, lookup, nameInfo, errorName, parseIp, formatIp, expectBursts } = binding
 
-export const native = Object.assign(openEnvironment(), { start, hearEchoes, lookup, nameInfo, errorName, parseIp, formatIp }) as unknown as Native
+export const native = Object.assign(openEnvironment(), { start, hearEchoes, lookup, nameInfo, errorName, parseIp, formatIp, expectBursts }) as unknown as Native

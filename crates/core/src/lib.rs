@@ -13,6 +13,7 @@ pub mod detached;
 mod echo;
 pub mod error;
 mod handles;
+pub mod heap;
 mod kind;
 pub mod lookup;
 mod multicast;

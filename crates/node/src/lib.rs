@@ -3,12 +3,13 @@
 //! - `environment`: what one copy of the library owns: a poller, a table of sockets, the callbacks into JavaScript.
 //! - `calls`: how the hot calls come in, as raw Node-API functions: integers and typed arrays in, one integer out. The
 //!   unsafe room. What they do is in `poll`, `sockets`, `moves` and `echoes`.
-//! - `lookup`, `text`: the calls that are not hot, by `#[napi]`.
+//! - `heap`, `lookup`, `text`: the calls that are not hot, by `#[napi]`.
 
 mod calls;
 mod datagrams;
 mod echoes;
 mod environment;
+mod heap;
 mod lookup;
 mod moves;
 mod poll;
