@@ -87,6 +87,7 @@ const qemu = [
 
 /** What runs under neither Wine. */
 const noWine = [
+  { spec: 'conformance', why: 'what it checks the other files check, too' },
   { spec: 'package', why: 'packages are packed alike everywhere, and there is no npm for Windows here' },
   { spec: 'install', why: 'packages are installed alike everywhere, and there is no npm for Windows here' }
 ]
@@ -94,8 +95,9 @@ const noWine = [
 /** What runs under one Wine only: it has nothing to do with where that Wine is unlike the other. */
 const oneWine = [
   { spec: 'binary', why: 'it is about a script' },
-  { spec: 'conformance', why: 'what it checks the other files check, too' },
+  { spec: 'load', why: 'its times are of the machine, and that many come and go serve and move check, too' },
   { spec: 'load-errors', why: 'what is wrong with a file is wrong under both' },
+  { spec: 'environments', why: 'it is about how often a library is loaded, and not about what it does' },
   ...['connect-race', 'connect-random'].map(spec => ({ spec, why: 'what the system does with a connect, connect checks, too' })),
   ...['duplex', 'duplex-process', 'duplex-users', 'web'].map(spec => ({ spec, why: 'it stands on what tcp and close check, too' })),
   ...['chat', 'dig', 'https', 'proxy', 'scan', 'transfer'].map(name => ({ spec: `example-${name}`, why: 'the examples stand on what others check, too' })),
