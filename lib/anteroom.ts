@@ -47,7 +47,6 @@ export class Anteroom {
   readonly #waiting = new Set<TcpSocket>()
   /** Those of whom it is known whom they speak for, in the order in which it was. */
   readonly #known: TcpSocket[] = []
-  #connections: AsyncIterator<TcpSocket, void> | undefined
   #accepting: Promise<void> | undefined
   #pausing = new AbortController()
   /** Nobody comes any more. */
@@ -64,13 +63,13 @@ export class Anteroom {
     this.#trusted = trustedProxies
   }
 
-  /** The next one that is known; it has a place. Done when the listener is closed and nobody waits. Accepts as long as it is awaited. */
-  async next(): Promise<IteratorResult<TcpSocket, void>> {
+  /** The next one that is known; it has a place. `null` when the listener is closed and nobody waits. Accepts as long as it is awaited. */
+  async next(): Promise<TcpSocket | null> {
     for (;;) {
       const socket = this.#known.shift()
-      if (socket !== undefined) return { value: socket, done: false }
+      if (socket !== undefined) return socket
       if (this.#failure !== undefined) throw this.#failed(this.#failure)
-      if (this.#over && this.#waiting.size === 0) return { value: undefined, done: true }
+      if (this.#over && this.#waiting.size === 0) return null
       if (!this.#over) this.#accepting ??= this.#accept()
       await new Promise<void>(resolve => (this.#wake = resolve))
     }
@@ -80,7 +79,6 @@ export class Anteroom {
   pause(): void {
     this.#pausing.abort()
     this.#pausing = new AbortController()
-    this.#connections = undefined
   }
 
   /** Closes all who are here, and whoever still comes. */
@@ -98,12 +96,10 @@ export class Anteroom {
   async #accept(): Promise<void> {
     const { signal } = this.#pausing
     try {
-      this.#connections ??= this.listener.connections({ signal, timeout: Infinity })
-      const next = await this.#connections.next()
-      if (next.done === true) this.#over = true
-      else this.#welcome(next.value)
+      const socket = await this.listener.nextConnection({ signal, timeout: Infinity })
+      if (socket === null) this.#over = true
+      else this.#welcome(socket)
     } catch (error) {
-      this.#connections = undefined
       if (!signal.aborted) this.#failure = { error }
     } finally {
       this.#accepting = undefined

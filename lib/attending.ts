@@ -74,7 +74,7 @@ export class Attending implements Attendance {
   }
 
   take(socket: TcpSocket, leave: () => void): void {
-    const activity = { socket: new WeakRef(socket), bytes: -1, looks: 0 }
+    const activity = { socket: socket.self, bytes: -1, looks: 0 }
     this.#open.add(activity)
     if (this.idleTimeout <= LONGEST_TIMER) this.#sweeper ??= setInterval(() => this.#sweep(), Math.ceil(this.idleTimeout / LOOKS)).unref()
     const left = (): void => {

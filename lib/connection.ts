@@ -196,24 +196,24 @@ export abstract class ConnectionSocket extends Socket {
    * for their return. That, and a connection that is gone again, it tells on the channel `socket2:error`.
    */
   async *connections(op?: OperationOptions): AsyncGenerator<this, void, undefined> {
-    let wait = FIRST_RETRY
-    for (;;) {
-      let connection: this
+    for (let connection; (connection = await this.nextConnection(op)) !== null;) yield connection
+  }
+
+  /** The next of them; `null` once the listener is closed. A server has it without the iterator, which costs more than this. @internal */
+  async nextConnection(op?: OperationOptions): Promise<this | null> {
+    for (let wait = FIRST_RETRY; ;) {
       try {
-        connection = await this.accept(op)
-        wait = FIRST_RETRY
+        return await this.accept(op)
       } catch (error) {
         const code = error instanceof SocketError ? error.code : undefined
-        if (code === 'ERR_SOCKET_CLOSED') return
+        if (code === 'ERR_SOCKET_CLOSED') return null
         if (!TRANSIENT.includes(code)) throw error
         publish(channels.error, () => ({ socket: this, error }))
         // Whoever connects only to be gone again must not keep others waiting.
         if (code === 'ECONNABORTED') continue
         await this.#pause(wait, op?.signal)
         wait = Math.min(wait * 2, LAST_RETRY)
-        continue
       }
-      yield connection
     }
   }
 

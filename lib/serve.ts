@@ -188,10 +188,9 @@ export class Server {
   async *[Symbol.asyncIterator](): AsyncGenerator<TcpSocket, void, undefined> {
     if (this.#taken) throw stateError('iterate', 'one whose connections someone else takes', 'without a handler and not iterated yet')
     this.#taken = true
-    const connections = this.#incoming()
     try {
       for (;;) {
-        const socket = await this.#admitted(connections)
+        const socket = await this.#admitted()
         if (socket === null) return
         if (socket !== undefined) yield socket
       }
@@ -208,9 +207,8 @@ export class Server {
 
   /** Takes connections for the handler, until there are no more. */
   async #serve(): Promise<void> {
-    const connections = this.#incoming()
     try {
-      while (await this.#admitted(connections) !== null);
+      while (await this.#admitted() !== null);
     } catch (error) {
       this.listener.close()
       this.#report(error, undefined)
@@ -220,10 +218,6 @@ export class Server {
     }
   }
 
-  #incoming(): AsyncIterator<TcpSocket, void> {
-    return this.#anteroom ?? this.listener.connections(PATIENTLY)
-  }
-
   /** Nobody takes any more of them, or for a while. */
   #pause(): void {
     this.#anteroom?.pause()
@@ -231,18 +225,18 @@ export class Server {
   }
 
   /** The next of them, of which `close` knows that it is under way. */
-  #admitted(connections: AsyncIterator<TcpSocket, void>): Promise<TcpSocket | undefined | null> {
-    const entering = this.#next(connections)
+  #admitted(): Promise<TcpSocket | undefined | null> {
+    const entering = this.#next()
     this.#entering = entering
     return entering
   }
 
   /** The next connection; `undefined` when it was not let in, `null` when there is none any more. */
-  async #next(connections: AsyncIterator<TcpSocket, void>): Promise<TcpSocket | undefined | null> {
-    const next = await connections.next()
-    if (next.done === true) return null
+  async #next(): Promise<TcpSocket | undefined | null> {
+    const socket = await (this.#anteroom?.next() ?? this.listener.nextConnection(PATIENTLY))
+    if (socket === null) return null
     if (this.#attendance.vacancy !== undefined) await this.#attendance.vacancy
-    return this.#enter(next.value) ? next.value : undefined
+    return this.#enter(socket) ? socket : undefined
   }
 
   /** Whether a connection has been let in and taken. What is wrong with one concerns no other. */

@@ -119,6 +119,11 @@ export abstract class Socket {
     return this.closed ? -1 : native.fd(this.link.handle)
   }
 
+  /** For who must not hold it. @internal */
+  get self(): WeakRef<this> {
+    return this.link.owner as WeakRef<this>
+  }
+
   /** Whether it has been closed. */
   get closed(): boolean {
     return this.link.handle < 0
