@@ -29,7 +29,8 @@ async function copy(from: TcpSocket, to: TcpSocket): Promise<void> {
     if (count === 0) return to.shutdown('write')
     if (chunk.length !== count) chunk = buffer.subarray(0, count)
     // That the other side takes no more is its matter alone: what it had sent before is still to come the other way.
-    await to.send(chunk)
+    const taken = to.trySend(chunk) // as a rule all of it, and then nothing has to be awaited
+    if (taken < count) await to.send(taken === 0 ? chunk : chunk.subarray(taken))
     if (count === buffer.length && count < MOST) chunk = buffer = Buffer.allocUnsafeSlow(count * 4)
   }
 }
