@@ -88,7 +88,7 @@ async function suite({ wine, node, under, without }) {
     NAPI_RS_NATIVE_LIBRARY_PATH: join(root, addon),
     RUST_BACKTRACE: '0',
     NODE_OPTIONS: '--preserve-symlinks', // no module is reached by a link, and to look for one takes Wine half a second in each process
-    NODE_COMPILE_CACHE: join(root, home, `compiled-${node}`),
+    NODE_COMPILE_CACHE: join(root, home, `compiled-${node}`), // each of many processes has the same modules; Node 20 does not know it
     SOCKET2_WINE: String(wine) // for what Wine does otherwise than Windows
   }
   // Where Debian's Wine keeps its server's socket: the server goes on beside the programs, which have to share it.

@@ -143,11 +143,15 @@ impl Connection {
         self.unsent = traffic.message.len();
         self.unread = traffic.answer;
         if let Some(address) = traffic.renewed {
-            let mut stream = TcpStream::connect(address)?;
-            traffic.registry.register(&mut stream, self.token, INTEREST)?;
-            self.stream = stream;
+            self.stream = TcpStream::connect(address)?;
         }
-        self.send(&traffic.message)
+        self.send(&traffic.message)?;
+        if traffic.renewed.is_some() {
+            // To this host the message has gone already, as a rule: then nothing is worth hearing of but the answer.
+            let interest = if self.unsent == 0 { Interest::READABLE } else { INTEREST };
+            traffic.registry.register(&mut self.stream, self.token, interest)?;
+        }
+        Ok(())
     }
 
     /// Takes the message as far as it goes now and begins the next one, until `end`; 1 when this was the last, else 0.
