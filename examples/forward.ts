@@ -18,7 +18,7 @@ const OPTIONS = {
   verbose: { type: 'boolean', short: 'v' }, connect: { type: 'string', default: '10' }, idle: { type: 'string' }, grace: { type: 'string', default: '2' }
 } as const
 
-/** How many connections there are at most: each takes two descriptors and up to 128 KiB. */
+/** How many connections there are at most: each takes two descriptors, and up to 128 KiB while both sides read slowly. */
 const MOST = 4096
 
 await command(USAGE, OPTIONS, async ({ values, positionals }) => {

@@ -15,7 +15,7 @@ const USAGE = `Usage: proxy [options] backend...
   --check seconds    from one health check of the backends to the next (5)
   --connect seconds  to wait for a backend to accept (3)
   --idle seconds     a connection may be silent (300)
-  --most count       connections at a time; each takes two descriptors and 8 to 128 KiB (4096)
+  --most count       connections at a time; each takes two descriptors (4096)
   --grace seconds    connections have to end when Ctrl+C or SIGTERM ends it (10)
   --cert, --key      files (PEM), to talk TLS with the clients
   --send-proxy       tells backends by a PROXY header (version 2) who the client is

@@ -142,6 +142,11 @@ export class Lane {
     this.#shortMeansNone = SHORT_READ_DRAINS && this.link.stream
   }
 
+  /** An obstacle of ours is in the way, until `wake` or `refill`. */
+  hold(): void {
+    this.ready = false
+  }
+
   /** Trying makes sense again, without the system having said so: something was given back, or an obstacle of ours is gone. */
   refill(): void {
     this.ready = true

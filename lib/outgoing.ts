@@ -3,7 +3,7 @@ import { systemError } from './errors.js'
 import type { Link } from './link.js'
 import { native } from './native.js'
 import { Operation } from './operation.js'
-import { Send, Sending, SendList, write } from './send.js'
+import { PATIENTLY, Send, Sending, SendList, write } from './send.js'
 import type { Socket } from './socket.js'
 
 const { WOULD_BLOCK } = native
@@ -17,9 +17,6 @@ export interface Chunk {
 /** Where what is sent at once is put together, at the end of it: native code takes all that follows an offset. */
 const SPACE_LENGTH = 65536
 const space = Buffer.allocUnsafeSlow(SPACE_LENGTH)
-
-/** A stream waits as long as it takes; it has ways of its own to give up. */
-const PATIENTLY = { timeout: Infinity }
 
 /** 0 when the system has taken all, the number of its error, or a promise when it takes longer. */
 export type Outcome = number | Promise<unknown>

@@ -6,9 +6,9 @@ import { Operation } from './operation.js'
 
 const { WOULD_BLOCK } = native
 
-/** What `recv(maxLength)` reads into before it copies out what came, so that waiting holds no memory; also its default. */
+/** What is read into before what came is copied out or sent on, so that waiting holds no memory; also the default of `recv(maxLength)`. */
 export const SCRATCH_LENGTH = 65536
-const scratch = Buffer.allocUnsafeSlow(SCRATCH_LENGTH)
+export const scratch = Buffer.allocUnsafeSlow(SCRATCH_LENGTH)
 
 /**
  * Reads into `into` what there is: first what an earlier operation gave back, then what the system has. The count, 0 at the end

@@ -2,6 +2,7 @@
 import { types } from 'node:util'
 import type { Address, Family, Protocol } from './address.js'
 import { ConnectionSocket } from './connection.js'
+import { Copy, SendRest, type Rest } from './copy.js'
 import { SocketDuplex, type SocketDuplexOptions } from './duplex.js'
 import { stateError, systemError, typeError, type SocketError } from './errors.js'
 import { birthHere } from './leak.js'
@@ -14,7 +15,7 @@ import { optionTable } from './options.generated.js'
 import type { SocketOptions } from './options.js'
 import { Reader, type ReaderOptions } from './reader.js'
 import { read, Receive, ReceiveAll, ReceiveExact, ReceiveExactNew, ReceiveNew, SCRATCH_LENGTH } from './receive.js'
-import { bytesOf, listOf, Send, SendList, write, type Data } from './send.js'
+import { bytesOf, listOf, PATIENTLY, Send, SendList, write, type Data } from './send.js'
 import type { Making, SocketHandle } from './socket.js'
 import { checkFamily, checkLength, checkStreamSpace, } from './validate.js'
 import { WebStreams } from './web.js'
@@ -167,6 +168,25 @@ export class TcpSocket extends ConnectionSocket {
   }
 
   /**
+   * Sends all that comes to another connection, until the end of the stream; resolves to how many bytes that were. It passes on nothing but
+   * bytes: `shutdown('write')` of the other one says that they have ended, and its `reset` that this one broke. Nothing is received that
+   * could not be sent, but for one step, and what was not sent stays readable here when it fails. `to` may be this socket itself: an echo.
+   *
+   * `timeout` is how long nothing may go on, neither way. `error.syscall` says whose failure it is, `'recv'` or `'send'`, and
+   * `error.bytesSent` how much the other connection has taken.
+   *
+   * Errors: those of `recv` and of `send`.
+   */
+  copyTo(to: TcpSocket, op?: OperationOptions): Promise<number> {
+    return promised(() => {
+      if (!(to instanceof TcpSocket)) throw typeError('to', 'a TcpSocket', to)
+      this.assertState('recv', 'connected')
+      to.assertState('send', 'connected')
+      return this.link.reading.submit(new Copy(this.link, to), op, this)
+    })
+  }
+
+  /**
    * A reader of its own buffer: lines, delimiters, lengths. `limit` is the most bytes that one of its calls gives, 1 MiB by default.
    * What it has read ahead is not to be had by `recv`. It can be made before the socket is connected.
    *
@@ -275,6 +295,12 @@ export class TcpSocket extends ConnectionSocket {
   /** Throws unless it is connected or can come to be. */
   #assertStream(what: string): void {
     if (this.state === 'closed' || this.state === 'listening') throw this.wrongState(what, 'connected')
+  }
+
+  /** Sends what `copyTo` could not send at once; `moved` is told when some of it has gone. @internal */
+  passOn(bytes: Buffer, moved: () => void): Rest {
+    const rest = new SendRest(this.link, bytes, moved)
+    return { rest, sent: this.link.writing.submit(rest, PATIENTLY, this) }
   }
 
   /** Receives the header of the PROXY protocol; unless it is required there may be none. @internal */

@@ -318,6 +318,11 @@ export class SendSecurely extends Operation<number> {
     return false
   }
 
+  /** TLS gives nothing back of what it has taken. */
+  get left(): number {
+    return 0
+  }
+
   #sent(): true {
     this.link.writing.bytes += this.#total
     return this.succeed(this.#total)

@@ -2,6 +2,7 @@
 import type { ConnectionOptions, PeerCertificate, SecureContext, SecureContextOptions, TLSSocket, TLSSocketOptions } from 'node:tls'
 import type { Address } from './address.js'
 import { connect, type ConnectOptions } from './connect.js'
+import type { Rest } from './copy.js'
 import type { SocketDuplex, SocketDuplexOptions } from './duplex.js'
 import { stateError, typeError } from './errors.js'
 import { checked, remaining } from './guard.js'
@@ -10,7 +11,7 @@ import type { Port } from './lookup.js'
 import { promised, type OperationOptions } from './operation.js'
 import { optionTable } from './options.generated.js'
 import type { Proxied } from './proxy-protocol.js'
-import { bytesOf, listOf, type Data } from './send.js'
+import { bytesOf, listOf, PATIENTLY, type Data } from './send.js'
 import type { Making, Standing } from './socket.js'
 import { TcpSocket } from './tcp.js'
 import { clientEnd, contextOf, serverEnd } from './tls-ends.js'
@@ -200,6 +201,12 @@ export class TlsSocket extends TcpSocket {
     bytesOf(data)
     this.assertState('send', 'connected')
     return 0
+  }
+
+  /** @internal */
+  override passOn(bytes: Buffer, _moved: () => void): Rest {
+    const rest = new SendSecurely(this.#link, [bytes])
+    return { rest, sent: this.link.writing.submit(rest, PATIENTLY, this) }
   }
 
   override shutdown(how: 'read' | 'write' | 'both'): void {
