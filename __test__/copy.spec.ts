@@ -214,9 +214,10 @@ test('TLS is copied like anything else, in both directions', async t => {
   const { client: plain, peer: between } = await connectedPair(t)
   const data = randomBytes(BLOCK)
   const copies = Promise.all([before.peer.copyTo(between), plain.copyTo(to)])
-  const sending = before.client.send(data).then(() => before.client.shutdown('write'))
+  const sending = before.client.send(data)
   t.is(Buffer.compare(await receiver.recvExact(BLOCK), data), 0)
-  await sending
+  t.is(await sending, BLOCK)
+  before.client.shutdown('write')
   between.shutdown('write')
   t.deepEqual(await copies, [BLOCK, BLOCK])
 })
