@@ -6,9 +6,11 @@ import { Operation } from './operation.js'
 import { giveBack, read, scratch } from './receive.js'
 import { Send } from './send.js'
 import type { TcpSocket } from './tcp.js'
-import { viewOf } from './view.js'
+import { Beginning } from './view.js'
 
 const { WOULD_BLOCK } = native
+
+const received = new Beginning(scratch)
 
 /** The sending of what the system did not take at once. */
 export interface Rest {
@@ -25,8 +27,6 @@ export interface Rest {
  */
 export class Copy extends Operation<number> {
   #done = 0
-  /** What was received last, in the memory that all share; messages often are as long as the one before. */
-  #chunk: Buffer = scratch
   /** What was received and not taken, and its sending. */
   #kept: Buffer | undefined
   #rest: Rest['rest'] | undefined
@@ -48,16 +48,16 @@ export class Copy extends Operation<number> {
     const count = read(link, scratch)
     if (count < 0) return count !== WOULD_BLOCK && this.fail(() => link.error(count, 'recv'))
     if (count === 0) return this.succeed(this.#done)
-    if (this.#chunk.length !== count) this.#chunk = viewOf(scratch.buffer, 0, count)
+    const chunk = received.of(count)
     let taken
     try {
-      taken = to.trySend(this.#chunk)
+      taken = to.trySend(chunk)
     } catch (error) {
-      giveBack(link, this.#chunk)
+      giveBack(link, chunk)
       return this.fail(() => error)
     }
     this.#moved(taken)
-    if (taken < count) void this.#send(Buffer.from(this.#chunk.subarray(taken)))
+    if (taken < count) void this.#send(Buffer.from(chunk.subarray(taken)))
     return false
   }
 

@@ -7,28 +7,32 @@ import { readNew, SCRATCH_LENGTH } from './receive.js'
 
 const { WOULD_BLOCK } = native
 
+interface Teller {
+  tell(): void
+}
+
 /** Those that have something to tell. They tell together, once no lane is running any more: that runs code of the user's. */
 export class Batch {
-  #intakes: Intake[] = []
+  #tellers: Teller[] = []
 
   /** `schedule` has a function called soon. */
   constructor(private readonly schedule: (tell: () => void) => void) {}
 
-  add(intake: Intake): void {
-    if (this.#intakes.push(intake) === 1) this.schedule(this.#tell)
+  add(teller: Teller): void {
+    if (this.#tellers.push(teller) === 1) this.schedule(this.#tell)
   }
 
   readonly #tell = (): void => {
-    const intakes = this.#intakes
-    this.#intakes = []
+    const tellers = this.#tellers
+    this.#tellers = []
     let next = 0
     try {
-      while (next < intakes.length) (intakes[next++] as Intake).tell()
+      while (next < tellers.length) (tellers[next++] as Teller).tell()
     } finally {
       // What a listener throws is its own affair; the others are told all the same.
-      if (next < intakes.length) {
-        if (this.#intakes.length === 0) this.schedule(this.#tell)
-        this.#intakes.unshift(...intakes.slice(next))
+      if (next < tellers.length) {
+        if (this.#tellers.length === 0) this.schedule(this.#tell)
+        this.#tellers.unshift(...tellers.slice(next))
       }
     }
   }

@@ -30,6 +30,10 @@ export function sendChunk(link: Link, owner: Socket, chunk: string | Uint8Array,
 
 /** Sends several: together when they are small, which costs less than to name each of them to the system. */
 export function sendChunks(link: Link, owner: Socket, chunks: readonly Chunk[]): Outcome {
+  if (chunks.length === 1) {
+    const { chunk, encoding } = chunks[0] as Chunk
+    return sendChunk(link, owner, chunk, encoding)
+  }
   let length = 0
   for (const { chunk, encoding } of chunks) length += most(chunk, encoding)
   if (length > SPACE_LENGTH) {

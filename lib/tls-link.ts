@@ -15,7 +15,7 @@ import type { TcpSocket } from './tcp.js'
 import type { Established } from './tls-ends.js'
 import { giveSpace, space } from './tls-space.js'
 import type { Transport } from './tls-transport.js'
-import { viewOf } from './view.js'
+import { Beginning, viewOf } from './view.js'
 
 const { WOULD_BLOCK } = native
 
@@ -30,6 +30,8 @@ const MOST_AHEAD = SCRATCH_LENGTH
 
 /** How long (ms) a peer that takes nothing may hold up the last word of a connection that is closed here. Chosen by feel. */
 const LAST_WORD = 1_000
+
+const decrypted = new Beginning(space)
 
 export class TlsLink extends Link {
   /** Both ends have agreed upon how to talk, and know each other as far as they want to. */
@@ -70,6 +72,7 @@ export class TlsLink extends Link {
       .on('end', () => this.#peerEnded())
       .on('error', error => this.#fail(error))
       .on('close', () => this.#gone())
+    if (this.#direct) (transport as Transport).carries(this.tls)
     // What befalls a server after the handshake node:tls tells its own server only, and what befalls the connection nobody.
     this.tls.on('_tlsError', (error: Error) => this.tls.destroy(error))
     transport.on('error', (error: Error) => this.#fail(error))
@@ -182,8 +185,9 @@ export class TlsLink extends Link {
   #takeFresh(into: Uint8Array): number {
     const from = this.#taken
     this.#taken = Math.min(from + into.length, this.#fresh)
-    into.set(viewOf(space.buffer, from, this.#taken - from))
-    return this.#taken - from
+    const count = this.#taken - from
+    into.set(from === 0 ? decrypted.of(count) : viewOf(space.buffer, from, count))
+    return count
   }
 
   override chunk(maxLength: number): Buffer | null {
@@ -342,10 +346,11 @@ export class SendSecurely extends Operation<number> {
       if (!error) this.#done = true
       writing.wake(false)
     }
-    if (this.parts.length > 1) tls.cork()
-    for (const part of this.parts.slice(0, -1)) tls.write(part)
-    tls.write(this.parts.at(-1) as Uint8Array, written)
-    if (this.parts.length > 1) tls.uncork()
+    const last = this.parts.length - 1
+    if (last > 0) tls.cork()
+    for (let i = 0; i < last; i++) tls.write(this.parts[i] as Uint8Array)
+    tls.write(this.parts[last] as Uint8Array, written)
+    if (last > 0) tls.uncork()
     // Encrypted and taken by the system within the call, of which the stream tells a turn later.
     return alone && taken !== undefined && (transport as Transport).taken > taken
   }

@@ -5,6 +5,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import { EventEmitter } from 'node:events'
 import { setImmediate } from 'node:timers'
+import type { TLSSocket } from 'node:tls'
 import { systemError } from './errors.js'
 import { Batch, Intake } from './intake.js'
 import type { Link, Over } from './link.js'
@@ -12,7 +13,7 @@ import { native } from './native.js'
 import { sendChunks, sendEnd, type Chunk, type Outcome } from './outgoing.js'
 import { read, SCRATCH_LENGTH } from './receive.js'
 import type { TcpSocket } from './tcp.js'
-import { viewOf } from './view.js'
+import { Beginning } from './view.js'
 
 const { WOULD_BLOCK } = native
 
@@ -20,6 +21,16 @@ const { WOULD_BLOCK } = native
 const MOST_DRAINED = 16
 
 type Callback = (error?: Error | null) => void
+
+/** What node:tls puts between itself and a stream that is no `net.Socket`. */
+interface Wrap {
+  readonly _handle: WrapHandle | null
+  finishWrite(handle: WrapHandle, code: number): void
+}
+
+interface WrapHandle {
+  readBuffer(chunk: Uint8Array): void
+}
 
 export class Transport extends EventEmitter {
   readonly allowHalfOpen = true
@@ -35,11 +46,24 @@ export class Transport extends EventEmitter {
   #ended = false
   #chunks: Chunk[] = []
   #callbacks: Callback[] = []
+  #wrap: Wrap | undefined
+  /** Whose write has been done, and it has not been told. */
+  #finished: WrapHandle | null = null
 
   constructor(private readonly socket: TcpSocket, private readonly link: Link) {
     super()
     this.#intake = new BriefIntake(link, new AsyncResource('SOCKET2TLS', { requireManualDestroy: true }), () => this.#receive())
     link.lay(this.#over)
+  }
+
+  /**
+   * Says what speaks over it, which is told from now on without its detours: by an event what has come, and by an immediate of its own for
+   * each write that this is done. Where Node has other names for that, nothing changes.
+   */
+  carries(tls: TLSSocket): void {
+    const { _handle: handle } = tls as TLSSocket & { readonly _handle?: { readonly _parentWrap?: Partial<Wrap> } | null }
+    const wrap = handle?._parentWrap
+    if (wrap?.finishWrite !== undefined && wrap._handle?.readBuffer !== undefined) this.#wrap = wrap as Wrap
   }
 
   pause(): void {
@@ -71,7 +95,9 @@ export class Transport extends EventEmitter {
     const outcome = this.destroyed ? 0 : this.#send(chunks)
     if (outcome === 0) {
       this.taken++
-      done()
+      this.#finished = this.#wrap?._handle ?? null
+      if (this.#finished === null) done()
+      else batch.add(this)
     } else if (typeof outcome === 'number') {
       const error = systemError(outcome, 'write')
       this.#fail(error)
@@ -102,6 +128,13 @@ export class Transport extends EventEmitter {
     process.nextTick(() => this.emit('close'))
   }
 
+  /** Tells that a write is done. @internal */
+  tell(): void {
+    const finished = this.#finished as WrapHandle
+    this.#finished = null
+    this.#wrap?.finishWrite(finished, 0)
+  }
+
   #send(chunks: readonly Chunk[]): Outcome {
     return sendChunks(this.link, this.socket, chunks)
   }
@@ -119,7 +152,8 @@ export class Transport extends EventEmitter {
     if (typeof outcome === 'number') {
       this.#fail(systemError(outcome, 'read'))
     } else if (outcome.length > 0) {
-      this.emit('data', outcome)
+      if (this.#wrap === undefined) this.emit('data', outcome)
+      else this.#wrap._handle?.readBuffer(outcome)
     } else {
       this.#ended = true
       this.emit('end')
@@ -135,10 +169,11 @@ export class Transport extends EventEmitter {
 
 /** What is received lies here until node:tls has copied it, before anybody else receives. */
 const space = Buffer.allocUnsafeSlow(SCRATCH_LENGTH)
+const received = new Beginning(space)
 
 /**
- * They are told a turn later: node:tls hears of the end of a write by an immediate, and should have done so before the next message comes,
- * whose answer it would otherwise keep until then.
+ * They are told a turn later, as node:tls would have itself told by an immediate of the end of a write: it should hear of that before the
+ * next message comes, whose answer it would otherwise keep until then.
  */
 const batch = new Batch(tell => void setImmediate(tell))
 
@@ -152,7 +187,7 @@ class BriefIntake extends Intake {
     }
     const count = read(this.link, space)
     if (count === WOULD_BLOCK) return false
-    this.outcome = count < 0 ? count : viewOf(space.buffer, 0, count)
+    this.outcome = count < 0 ? count : received.of(count)
     return true
   }
 

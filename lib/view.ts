@@ -11,3 +11,18 @@ const named = (Species as unknown) !== Buffer && Species?.prototype instanceof U
 export const viewOf: (memory: ArrayBufferLike, begin: number, length: number) => Buffer = named
   ? (memory, begin, length) => new Species(memory, begin, length)
   : (memory, begin, length) => Buffer.from(memory as ArrayBuffer, begin, length)
+
+/** Views of a memory from its start, of which the last is kept: messages often are as long as the one before. */
+export class Beginning {
+  #last: Buffer
+
+  constructor(private readonly memory: Buffer) {
+    this.#last = memory
+  }
+
+  /** Its first bytes; whoever wants to keep them copies them. */
+  of(length: number): Buffer {
+    if (this.#last.length !== length) this.#last = viewOf(this.memory.buffer, this.memory.byteOffset, length)
+    return this.#last
+  }
+}
