@@ -11,7 +11,7 @@ import { Batch, Intake } from './intake.js'
 import type { Link, Over } from './link.js'
 import { native } from './native.js'
 import { sendChunks, sendEnd, type Chunk, type Outcome } from './outgoing.js'
-import { read, SCRATCH_LENGTH } from './receive.js'
+import { read, scratch, SCRATCH_LENGTH } from './receive.js'
 import type { TcpSocket } from './tcp.js'
 import { Beginning } from './view.js'
 
@@ -115,9 +115,12 @@ export class Transport extends EventEmitter {
     sendEnd(this.link, this.socket).then(told, told)
   }
 
-  /** Receives what has come and nobody wants: to close with that unread is a reset, by which the peer can lose what was sent to it. */
+  /**
+   * Receives what has come and nobody wants: to close with that unread is a reset, by which the peer can lose what was sent to it. Not into
+   * the space: whoever closes this may do so while another one's lies there.
+   */
   drain(): void {
-    for (let rest = MOST_DRAINED; rest > 0 && read(this.link, space) > 0; rest--);
+    for (let rest = MOST_DRAINED; rest > 0 && read(this.link, scratch) > 0; rest--);
   }
 
   /** Closes the socket, too. */
