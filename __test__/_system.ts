@@ -46,6 +46,9 @@ export const wine = Number(process.env['SOCKET2_WINE'] ?? 0)
 /** Why much that is sent back behind the end of what has come does not arrive whole. */
 export const losesEchoes: Reason = wine >= 10 && 'Wine 10 loses what it says it has sent, once the other end has ended what that sends'
 
+/** Why nobody can count on being told of a reset: Wine's server asks for the error of a socket, which is gone with that, and then finds the end. */
+export const lacksResets: Reason = wine > 0 && 'Wine shows a reset as the end of the stream, Wine 10 now and then'
+
 /** Whether the C library is musl: a Node that is built for glibc tells its version. */
 export function isMusl(): boolean {
   if (process.platform !== 'linux') return false

@@ -9,7 +9,7 @@ import test, { type ExecutionContext } from 'ava'
 import { pair, seqpacket, start, stop, tcp, udp, type Address, type Family, type SeqpacketSocket, type Socket, type TcpSocket, type UdpSocket } from 'socket2'
 import { lacks, streams as connectedStreams, type Reason } from './_system.js'
 
-export { lacks, lacksMemory, lacksRawNames, losesEchoes, MUCH, rounds, wine, type Reason } from './_system.js'
+export { lacks, lacksMemory, lacksRawNames, lacksResets, losesEchoes, MUCH, rounds, wine, type Reason } from './_system.js'
 
 /** Declares tests, or where something is lacking tests that are skipped, with the reason in the title. `declare` may be `test.serial`. */
 export function unless(reason: Reason, declare: Declare = test): (title: string, run: Run) => void {

@@ -3,10 +3,7 @@ import { once } from 'node:events'
 import test, { type ExecutionContext } from 'ava'
 import { tcp, type Address, type TcpSocket } from 'socket2'
 import { addressIn, talk } from './_examples.js'
-import { addressOf, closing, freshPath, lacks, listener, MUCH, unless, wine } from './_util.js'
-
-/** Wine's server asks for the error of a socket, which is gone with that, and then finds the end. */
-const lacksResets = wine > 0 && 'Wine shows a reset as the end of the stream, Wine 10 now and then'
+import { addressOf, closing, freshPath, lacks, lacksResets, listener, MUCH, unless } from './_util.js'
 
 /** How each of the two leads to one place: what is started, and where it says that it is. */
 const ways = { forward: (to: string) => ['0', to, '-v'], proxy: (to: string) => [to, '-v'] }

@@ -1,5 +1,6 @@
 /** `copyTo`: what comes on one connection, sent on another. */
 import type { SocketError } from './errors.js'
+import { postpone } from './guard.js'
 import type { Link } from './link.js'
 import { native } from './native.js'
 import { Operation } from './operation.js'
@@ -78,6 +79,16 @@ export class Copy extends Operation<number> {
 
   override annotate(error: SocketError): void {
     error.bytesSent = this.#done
+  }
+
+  override expire(): void {
+    const { deadline } = this
+    const rest = this.#rest
+    // What it waits for may be there and not dequeued yet: then it has not been idle.
+    if (rest !== undefined) rest.lane?.lastTry(rest)
+    else if (this.lane?.lastTry(this)) return
+    if (this.deadline > deadline) postpone(this)
+    else super.expire()
   }
 
   /** Bytes went on: it is not idle. */

@@ -61,6 +61,12 @@ function setDeadline(operation: Operation): void {
   startTimer(operation, operation.timeout)
 }
 
+/** Has an operation whose deadline was put off go on waiting. */
+export function postpone(operation: Operation): void {
+  clearTimeout(operation.timer)
+  startTimer(operation, operation.deadline - performance.now())
+}
+
 /** A timer never keeps the process alive: the operation does, while it counts. */
 function startTimer(operation: Operation, wait: number): void {
   operation.timer = setTimeout(expire, Math.min(Math.ceil(wait), LONGEST_TIMER), operation).unref()
