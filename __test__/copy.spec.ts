@@ -134,25 +134,25 @@ stalls('who gives up while the other side takes nothing has lost nothing: what w
 
 test('the timeout is for how long nothing goes on, and it says how much has gone', async t => {
   const { sender, from, to, receiver } = await path(t)
-  const copying = from.copyTo(to, { timeout: 300 })
+  const copying = from.copyTo(to, { timeout: 1500 })
   const began = performance.now()
-  for (let i = 0; i < 4; i++) {
+  for (let i = 0; i < 3; i++) {
     await sender.send('still here')
     t.is(String(await receiver.recvExact(10)), 'still here')
-    await pause(150)
+    await pause(800)
   }
   const error = await t.throwsAsync<SocketError>(copying, { code: 'ETIMEDOUT' })
-  t.true(performance.now() - began > 600)
-  t.like(error, { syscall: 'recv', bytesSent: 40, timeout: 300 })
+  t.true(performance.now() - began > 3000)
+  t.like(error, { syscall: 'recv', bytesSent: 30, timeout: 1500 })
   await sender.send('later')
   t.is(String(await from.recv()), 'later')
 })
 
 test('a copy that could not go on because the thread was busy was not idle', async t => {
   const { sender, from, to, receiver } = await path(t)
-  const copying = from.copyTo(to, { timeout: 100 })
+  const copying = from.copyTo(to, { timeout: 1000 })
   await sender.send('meanwhile')
-  for (const end = performance.now() + 300; performance.now() < end;);
+  for (const end = performance.now() + 1300; performance.now() < end;);
   t.is(String(await receiver.recvExact(9)), 'meanwhile')
   await sender.send('and on')
   t.is(String(await receiver.recvExact(6)), 'and on')
