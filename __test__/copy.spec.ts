@@ -132,44 +132,46 @@ stalls('who gives up while the other side takes nothing has lost nothing: what w
   await flooding
 })
 
-test('the timeout is for how long nothing goes on, and it says how much has gone', async t => {
+// Those that measure time have it for themselves.
+
+test.serial('the timeout is for how long nothing goes on, and it says how much has gone', async t => {
   const { sender, from, to, receiver } = await path(t)
-  const copying = from.copyTo(to, { timeout: 1500 })
+  const copying = from.copyTo(to, { timeout: 800 })
   const began = performance.now()
   for (let i = 0; i < 3; i++) {
     await sender.send('still here')
     t.is(String(await receiver.recvExact(10)), 'still here')
-    await pause(800)
+    await pause(400)
   }
   const error = await t.throwsAsync<SocketError>(copying, { code: 'ETIMEDOUT' })
-  t.true(performance.now() - began > 3000)
-  t.like(error, { syscall: 'recv', bytesSent: 30, timeout: 1500 })
+  t.true(performance.now() - began > 1600)
+  t.like(error, { syscall: 'recv', bytesSent: 30, timeout: 800 })
   await sender.send('later')
   t.is(String(await from.recv()), 'later')
 })
 
-test('a copy that could not go on because the thread was busy was not idle', async t => {
+test.serial('a copy that could not go on because the thread was busy was not idle', async t => {
   const { sender, from, to, receiver } = await path(t)
-  const copying = from.copyTo(to, { timeout: 1000 })
+  const copying = from.copyTo(to, { timeout: 400 })
   await sender.send('meanwhile')
-  for (const end = performance.now() + 1300; performance.now() < end;);
+  for (const end = performance.now() + 600; performance.now() < end;);
   t.is(String(await receiver.recvExact(9)), 'meanwhile')
   await sender.send('and on')
   t.is(String(await receiver.recvExact(6)), 'and on')
   t.is((await t.throwsAsync<SocketError>(copying, { code: 'ETIMEDOUT' })).bytesSent, 15)
 })
 
-unless(lacks.unix)('a receiver that is slow is not idle; one that takes nothing is', async t => {
+unless(lacks.unix, test.serial)('a receiver that is slow is not idle; one that takes nothing is', async t => {
   // TCP tells the sender of room in larger pieces than this.
   const { sender, from, to, receiver } = await path(t, 'unix')
   // So little at a time that one step of the copy takes many sends.
   to.setOption('sendBufferSize', 4096)
   const flooding = flood(sender, Buffer.alloc(BLOCK))
-  const copying = from.copyTo(to, { timeout: 1500 })
+  const copying = from.copyTo(to, { timeout: 800 })
   let over = false
   const ended = t.throwsAsync<SocketError>(copying, { code: 'ETIMEDOUT' }).finally(() => (over = true))
   const began = performance.now()
-  while (performance.now() - began < 3000) {
+  while (performance.now() - began < 1600) {
     await receiver.recvExact(2000)
     await pause(20)
     t.false(over)
