@@ -11,6 +11,9 @@ export interface OperationOptions {
   timeout?: number | undefined
 }
 
+/** As long as it takes, whatever the socket's own time: for who has other ways to give up. */
+export const PATIENTLY: OperationOptions = { timeout: Infinity }
+
 // What a promise is resolved with is checked where it is said, in `succeed`.
 type Resolve = (value: unknown) => void
 

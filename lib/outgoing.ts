@@ -2,8 +2,8 @@
 import { systemError } from './errors.js'
 import type { Link } from './link.js'
 import { native } from './native.js'
-import { Operation } from './operation.js'
-import { PATIENTLY, Send, Sending, SendList, write } from './send.js'
+import { Operation, PATIENTLY } from './operation.js'
+import { Send, Sending, SendList, write } from './send.js'
 import type { Socket } from './socket.js'
 
 const { WOULD_BLOCK } = native

@@ -11,9 +11,6 @@ const { WOULD_BLOCK, send } = native
 /** How many buffers one step gathers at most, as in calls.rs. */
 const MOST_GATHERED = 1024
 
-/** What is for who has ways of its own to give up. */
-export const PATIENTLY = { timeout: Infinity }
-
 /** What can be sent: text goes out as UTF-8. */
 export type Data = string | Uint8Array
 

@@ -8,11 +8,9 @@ import { checkThreads, Crew, type ThreadOptions } from './crew.js'
 import { rangeError, stateError, typeError, valueError } from './errors.js'
 import { checkTimeout, LONGEST_TIMER } from './guard.js'
 import { addr, type Host, type Port } from './lookup.js'
+import { PATIENTLY } from './operation.js'
 import { checkServeTls, securing, type ServeTlsOptions } from './securing.js'
 import { tcp, TcpSocket } from './tcp.js'
-
-/** A server waits for connections as long as it takes, also where its listener, which it was given, has a `timeout`. */
-const PATIENTLY = { timeout: Infinity }
 
 /** Where a server listens, and what it keeps to. */
 export interface ServeOptions extends Limits, ProxyOptions {
@@ -233,6 +231,7 @@ export class Server {
 
   /** The next connection; `undefined` when it was not let in, `null` when there is none any more. */
   async #next(): Promise<TcpSocket | undefined | null> {
+    // Also where the listener was given, and has a `timeout` of its own.
     const socket = await (this.#anteroom?.next() ?? this.listener.nextConnection(PATIENTLY))
     if (socket === null) return null
     if (this.#attendance.vacancy !== undefined) await this.#attendance.vacancy

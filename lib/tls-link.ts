@@ -120,14 +120,18 @@ export class TlsLink extends Link {
     this.reading.wake(false)
     this.#fresh = 0
     if (this.#taken < count) this.#keep(Buffer.from(space.subarray(this.#taken, count)))
-    this.#full = this.#unreadLength >= MOST_AHEAD
-    return !this.#full
+    return this.#wanted()
   }
 
   /** Whether more is wanted. */
   #arrived(chunk: Buffer): boolean {
     this.#keep(chunk)
     this.reading.wake(false)
+    return this.#wanted()
+  }
+
+  /** Whether more is, until some of it is given out. */
+  #wanted(): boolean {
     this.#full = this.#unreadLength >= MOST_AHEAD
     return !this.#full
   }

@@ -4,7 +4,7 @@ mod peers;
 
 use std::mem::MaybeUninit;
 use std::sync::mpsc::{channel, Receiver};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use peers::*;
 use socket2_core::error::WOULD_BLOCK;
@@ -182,9 +182,9 @@ fn the_poll_lives_until_its_last_user_leaves() {
     assert_eq!(two.ready(NOW), [socket as u32]);
     drop(two);
     // The number may be that of another test's poll already, which goes as well.
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_secs(10);
     while Poller::share(handle, || ()).is_some() {
-        assert!(std::time::Instant::now() < end, "a handle of a poll that is gone names nothing");
+        assert!(Instant::now() < end, "a handle of a poll that is gone names nothing");
         std::thread::yield_now();
     }
 }
