@@ -1,10 +1,12 @@
-// Runs test programs one after the other and keeps count; shows what failed, and in the end what was left out and why.
+// Runs test programs one after the other and keeps count; shows what failed, and in the end what was left out and why, and once more the
+// names of what failed: of a long output often only the end is kept.
 import { Failure, step } from './step.mjs'
 
 export class Tally {
   #passed = 0
   #failed = 0
   #skipped = new Set()
+  #failures = []
 
   /** `everything`: shows all the programs write, not only what failed. */
   constructor(everything = false) {
@@ -52,6 +54,7 @@ export class Tally {
   /** Says how it went, and makes the process end accordingly. */
   end() {
     for (const name of this.#skipped) console.log(`skipped: ${name}`)
+    for (const name of this.#failures) console.log(`failed: ${name}`)
     console.log(`${this.#passed} passed, ${this.#failed} failed${this.#skipped.size > 0 ? `, ${this.#skipped.size} skipped` : ''}`)
     process.exitCode = this.#failed > 0 ? 1 : 0
   }
@@ -70,8 +73,15 @@ export class Tally {
     console.log(`  ${passed} passed${ok ? '' : `, ${Math.max(1, failed)} failed`}${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`)
     this.#passed += passed
     this.#failed += ok ? 0 : Math.max(1, failed)
+    if (!ok) this.#failures.push(...named(output).map(name => `${title} › ${name}`))
     for (const name of skipped) this.skip(name)
   }
+}
+
+/** What a program says of each that failed: of a test, of a file's process, of a Rust test, of a check of conformance.ts. */
+function named(output) {
+  const lines = Array.from(output.matchAll(/^ +[✘×] (?:\[fail\]: )?(.+)$|^---- (.+) stdout ----$|^failed(?: \d+|:) (.+)$/gm))
+  return lines.length > 0 ? lines.map(groups => groups.slice(1).find(Boolean).trim()) : ['as a whole']
 }
 
 function count(text, pattern) {
