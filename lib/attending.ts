@@ -4,7 +4,9 @@ import { clearInterval, setInterval } from 'node:timers'
 import { channels, publish } from './channels.js'
 import { typeError } from './errors.js'
 import { LONGEST_TIMER } from './guard.js'
+import type { Link } from './link.js'
 import type { Prepare } from './securing.js'
+import type { Socket } from './socket.js'
 import type { TcpSocket } from './tcp.js'
 import { told } from './told.js'
 
@@ -42,8 +44,8 @@ export interface Attendance {
 
 /** How much a connection had done when it was looked at, and how often that has not changed. */
 interface Activity {
-  /** Not the socket itself: one that its user forgets is closed, as any other. */
-  readonly socket: WeakRef<TcpSocket>
+  /** Of its socket. Not that itself: one that its user forgets is closed, as any other. */
+  readonly link: Link
   bytes: number
   looks: number
 }
@@ -59,7 +61,7 @@ export class Attending implements Attendance {
   readonly patience = 0
   readonly #open = new Set<Activity>()
   /** Closed by the server, whatever the handler makes of that. */
-  readonly #cut = new WeakSet<TcpSocket>()
+  readonly #cut = new WeakSet<Socket>()
   readonly #closing = new AbortController()
   readonly #context: HandlerContext = { signal: this.#closing.signal }
   #sweeper: NodeJS.Timeout | undefined
@@ -74,7 +76,7 @@ export class Attending implements Attendance {
   }
 
   take(socket: TcpSocket, leave: () => void): void {
-    const activity = { socket: socket.self, bytes: -1, looks: 0 }
+    const activity = { link: socket.trace, bytes: -1, looks: 0 }
     this.#open.add(activity)
     if (this.idleTimeout <= LONGEST_TIMER) this.#sweeper ??= setInterval(() => this.#sweep(), Math.ceil(this.idleTimeout / LOOKS)).unref()
     const left = (): void => {
@@ -90,7 +92,7 @@ export class Attending implements Attendance {
   }
 
   end(): void {
-    for (const { socket } of this.#open) this.#close(socket.deref())
+    for (const { link } of this.#open) this.#close(link.owner)
   }
 
   dispose(): Promise<void> {
@@ -139,7 +141,7 @@ export class Attending implements Attendance {
     }
   }
 
-  #close(socket: TcpSocket | undefined): void {
+  #close(socket: Socket | undefined): void {
     if (socket === undefined) return
     this.#cut.add(socket)
     socket.close()
@@ -148,11 +150,10 @@ export class Attending implements Attendance {
   /** Closes those that have done nothing for too long. By looks, not by the clock: while the thread is busy they can do nothing. */
   #sweep(): void {
     for (const activity of this.#open) {
-      const socket = activity.socket.deref()
-      if (socket === undefined) continue
-      const bytes = socket.bytesRead + socket.bytesWritten
+      const { reading, writing } = activity.link
+      const bytes = reading.bytes + writing.bytes
       if (bytes !== activity.bytes) Object.assign(activity, { bytes, looks: 0 })
-      else if (++activity.looks >= LOOKS) this.#close(socket)
+      else if (++activity.looks >= LOOKS) this.#close(activity.link.owner)
     }
     if (this.#open.size > 0) return
     clearInterval(this.#sweeper)

@@ -22,7 +22,8 @@ import { Operation, type OperationOptions } from './operation.js'
 import { Socket, type Making, type Standing } from './socket.js'
 import { checkInteger } from './validate.js'
 
-const { WOULD_BLOCK } = native
+// Taken out of the binding's object, whose properties are slow to find.
+const { WOULD_BLOCK, accept } = native
 
 /** Where a listener listens. */
 export interface ListenOptions {
@@ -104,7 +105,7 @@ export abstract class ConnectionSocket extends Socket {
    */
   accept(op?: OperationOptions): Promise<this> {
     if (this.state !== 'listening') return Promise.reject(this.wrongState('accept', 'listening'))
-    return this.link.reading.submit(new Accept(this.link, (handle, peer) => this.adopt(handle, peer)), op)
+    return this.link.reading.submit(new Accept(this.link, (handle, peer) => this.adopt(handle, peer)), op, this)
   }
 
   /**
@@ -316,7 +317,7 @@ class Accept<T extends Socket> extends Operation<T> {
   }
 
   attempt(): boolean {
-    const handle = native.accept(this.link.handle, addressSpace)
+    const handle = accept(this.link.handle, addressSpace)
     if (handle === WOULD_BLOCK) {
       this.link.reading.blocked()
       return false

@@ -52,7 +52,7 @@ export class Lane {
    * Tries an operation, and queues it when it would block. `owner` is not collected while it waits; it is the link's unless the
    * caller, who has it at hand, saves the search.
    */
-  submit<T>(operation: Operation<T>, options: OperationOptions | undefined, owner = this.link.owner?.deref()): Promise<T> {
+  submit<T>(operation: Operation<T>, options: OperationOptions | undefined, owner = this.link.owner): Promise<T> {
     const promise = operation.promise()
     const { timeout } = this.link
     if (options !== undefined || timeout !== Infinity) {

@@ -1,4 +1,5 @@
 /** A socket that is forgotten without being closed is closed when it is collected, and said, once per process. */
+import { setImmediate } from 'node:timers'
 import { closeHandle, type Link } from './link.js'
 import type { Socket } from './socket.js'
 
@@ -17,22 +18,39 @@ export function birthHere(above: (...args: never[]) => unknown): string {
 
 let warned = false
 
-const registry = new FinalizationRegistry<{ link: Link; birth: string }>(({ link, birth }) => {
+const registry = new FinalizationRegistry<Link>(link => {
   link.end(closeHandle)
   if (warned) return
   warned = true
-  process.emitWarning('A socket was forgotten without close() and is closed now. It was made:\n' + birth, {
+  process.emitWarning('A socket was forgotten without close() and is closed now. It was made:\n' + link.birth, {
     type: 'SocketLeakWarning',
     code: 'SOCKET2_LEAK'
   })
 })
 
-/** Watches until the socket is collected, or closed. */
+let fresh: Link[] = []
+
+/** Watches until the socket is collected, or closed. From the next turn of the loop on: of connections that come and go many are closed by then. */
 export function watchForLeak(socket: Socket, link: Link, birth: string): void {
-  registry.register(socket, { link, birth }, link)
+  link.fresh = socket
+  link.birth = birth
+  if (fresh.push(link) === 1) setImmediate(watchFresh)
 }
 
 /** Stops watching: the socket has been closed. Else the many that come and go would all be looked at once they are collected. */
 export function stopWatching(link: Link): void {
-  registry.unregister(link)
+  if (link.fresh === undefined) registry.unregister(link)
+  link.fresh = undefined
+}
+
+function watchFresh(): void {
+  const links = fresh
+  fresh = []
+  for (const link of links) {
+    const socket = link.fresh
+    if (socket === undefined) continue
+    link.fresh = undefined
+    link.watched = new WeakRef(socket)
+    registry.register(socket, link, link)
+  }
 }

@@ -13,11 +13,11 @@ import type { Receive } from './receive.js'
 import type { Socket } from './socket.js'
 
 // Taken out of the binding's object, whose properties are slow to find.
-const { recv } = native
+const { recv, close } = native
 
 /** Closes a handle; the second way with RST. */
-export const closeHandle = (handle: Handle): number => native.close(handle, 0)
-export const resetHandle = (handle: Handle): number => native.close(handle, 1)
+export const closeHandle = (handle: Handle): number => close(handle, 0)
+export const resetHandle = (handle: Handle): number => close(handle, 1)
 
 /** A stream over a socket, which is told what happens to the socket besides. */
 export interface Over {
@@ -40,8 +40,10 @@ export class Link {
   waiting = 0
   /** When it was opened, as `Date.now()`. */
   readonly since = Date.now()
-  /** Whose it is. */
-  owner: WeakRef<Socket> | undefined = undefined
+  /** Whose it is, and where that was made; kept by leak.ts. Held only until the next turn, so that it can be collected. */
+  fresh: Socket | undefined = undefined
+  watched: WeakRef<Socket> | undefined = undefined
+  birth = ''
   /** The same, held while an operation waits: who waits for a socket need not hold it. */
   pinned: Socket | undefined = undefined
   /** What has broken the connection. The system tells it once, to whoever asks first; here it stays known. */
@@ -73,6 +75,11 @@ export class Link {
     this.reading = new Lane(this)
     this.writing = new Lane(this)
     if (own) holdLink(this)
+  }
+
+  /** Whose it is, unless that has been collected. */
+  get owner(): Socket | undefined {
+    return this.fresh ?? this.watched?.deref()
   }
 
   /** Receives bytes of a stream: the count, 0 at its end, or a negative error number. */

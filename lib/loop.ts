@@ -178,7 +178,7 @@ export const loop = {
   /** Who is open, since when, and what each waits for. */
   stats(): SocketStats[] {
     return [...openLinks()].map((link) => ({
-      socket: link.owner?.deref(),
+      socket: link.owner,
       since: new Date(link.since),
       waitingFor: waiters(link).map((operation) => operation.syscall)
     }))
@@ -187,7 +187,7 @@ export const loop = {
 
 function* openSockets(): Iterable<Socket> {
   for (const link of openLinks()) {
-    const socket = link.owner?.deref()
+    const socket = link.owner
     if (socket !== undefined) yield socket
   }
 }

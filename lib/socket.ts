@@ -109,7 +109,6 @@ export abstract class Socket {
     this.family = family
     this.protocol = protocol
     this.link = making.link ?? new Link(handle ?? open(type, family, protocol), type === 'tcp' && family !== 'unix')
-    this.link.owner = new WeakRef(this)
     if (options !== undefined) this.#apply(options)
     watchForLeak(this, this.link, birth)
   }
@@ -120,8 +119,8 @@ export abstract class Socket {
   }
 
   /** For who must not hold it. @internal */
-  get self(): WeakRef<this> {
-    return this.link.owner as WeakRef<this>
+  get trace(): Link {
+    return this.link
   }
 
   /** Whether it has been closed. */
