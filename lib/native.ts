@@ -16,6 +16,7 @@ export interface Native {
   /** The number of our environment: what one copy of this library owns on the native side. */
   readonly environment: number
   readonly WOULD_BLOCK: number
+  readonly PARTLY: number
   /** Whether a stream's short read means that nothing is left (true where readiness comes from epoll or kqueue). */
   readonly SHORT_READ_DRAINS: boolean
   readonly ADDRESS_LENGTH: number
@@ -66,6 +67,11 @@ export interface Native {
   accept(handle: Handle, address: Uint8Array): Handle
   recv(handle: Handle, into: Uint8Array): number
   send(handle: Handle, data: Uint8Array, offset: number): number
+  /**
+   * Receives into `space` and sends that on: as `recv`, when all of it was sent; PARTLY when not: then `outcome` has the count, and what
+   * sending it has come to.
+   */
+  pass(from: Handle, to: Handle, space: Uint8Array, outcome: Int32Array): number
   /** Gathers `list` from buffer `index` on, whose first `offset` bytes are left out. */
   sendList(handle: Handle, list: readonly Uint8Array[], index: number, offset: number): number
   /** As recv, with a record of the datagram. */

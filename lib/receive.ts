@@ -16,8 +16,12 @@ export const scratch = Buffer.allocUnsafeSlow(SCRATCH_LENGTH)
  */
 export function read(link: Link, into: Uint8Array): number {
   if (link.unread !== null) return takeUnread(link, into)
-  const count = link.receive(into)
-  if (count > 0) link.reading.moved(count, into.length)
+  return got(link, link.receive(into), into.length)
+}
+
+/** Tells the lane what a read of `asked` bytes has come to, which it returns. */
+export function got(link: Link, count: number, asked: number): number {
+  if (count > 0) link.reading.moved(count, asked)
   else if (count === 0) return link.broken
   else if (count === WOULD_BLOCK) link.reading.blocked()
   else breakLink(link, count)

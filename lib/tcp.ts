@@ -182,7 +182,7 @@ export class TcpSocket extends ConnectionSocket {
       if (!(to instanceof TcpSocket)) throw typeError('to', 'a TcpSocket', to)
       this.assertState('recv', 'connected')
       to.assertState('send', 'connected')
-      return this.link.reading.submit(new Copy(this.link, to), op, this)
+      return this.link.reading.submit(new Copy(this.link, to, this.wire && to.wire), op, this)
     })
   }
 
@@ -295,6 +295,11 @@ export class TcpSocket extends ConnectionSocket {
   /** Throws unless it is connected or can come to be. */
   #assertStream(what: string): void {
     if (this.state === 'closed' || this.state === 'listening') throw this.wrongState(what, 'connected')
+  }
+
+  /** Its link, where what it receives and sends is what goes over the wire. @internal */
+  protected get wire(): Link | null {
+    return this.link
   }
 
   /** Sends what `copyTo` could not send at once; `moved` is told when some of it has gone. @internal */

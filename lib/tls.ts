@@ -204,6 +204,11 @@ export class TlsSocket extends TcpSocket {
   }
 
   /** @internal */
+  protected override get wire(): null {
+    return null
+  }
+
+  /** @internal */
   override passOn(bytes: Buffer, _moved: () => void): Rest {
     const rest = new SendSecurely(this.#link, [bytes])
     return { rest, sent: this.link.writing.submit(rest, PATIENTLY, this) }

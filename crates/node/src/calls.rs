@@ -17,7 +17,7 @@ use napi::bindgen_prelude::*;
 use napi::sys;
 use socket2_core::address::{self, WIRE_LENGTH};
 use socket2_core::datagram::{MOST_AT_ONCE, RECORD_LENGTH};
-use socket2_core::error::{self, INVALID, PANICKED, WOULD_BLOCK};
+use socket2_core::error::{self, INVALID, PANICKED, PARTLY, WOULD_BLOCK};
 use socket2_core::ping::SENDS_ECHOES;
 use socket2_core::{MOST_HANDLES, SHORT_READ_DRAINS, UNIX_PATH_LENGTH};
 
@@ -52,7 +52,7 @@ calls! {
     "open" => sockets::open, "pair" => sockets::pair, "close" => sockets::close, "fd" => sockets::fd,
     "bind" => sockets::bind, "listen" => sockets::listen, "accept" => sockets::accept,
     "connect" => sockets::connect, "disconnect" => sockets::disconnect, "verdict" => sockets::verdict,
-    "recv" => sockets::recv, "send" => sockets::send, "sendList" => sockets::send_list,
+    "recv" => sockets::recv, "send" => sockets::send, "sendList" => sockets::send_list, "pass" => sockets::pass,
     "recvFrom" => datagrams::recv_from, "recvMany" => datagrams::recv_many, "takeMany" => datagrams::take_many,
     "sendTo" => datagrams::send_to, "sendMany" => datagrams::send_many, "sendSegments" => datagrams::send_segments,
     "coalesce" => datagrams::coalesce, "coalesces" => datagrams::coalesces,
@@ -92,6 +92,7 @@ pub fn register(env: &Env, environment: Rc<Environment>) -> Result<Object<'_>> {
         exports.set_named_property(name, function)?;
     }
     exports.set_named_property("WOULD_BLOCK", WOULD_BLOCK)?;
+    exports.set_named_property("PARTLY", PARTLY)?;
     exports.set_named_property("SHORT_READ_DRAINS", SHORT_READ_DRAINS)?;
     exports.set_named_property("TIMED_OUT", error::TIMED_OUT)?;
     exports.set_named_property("SENDS_ECHOES", SENDS_ECHOES)?;
@@ -183,6 +184,12 @@ impl Arguments {
         let (data, length) = memory(self.env, self.values[index], sys::TypedarrayType::uint8_array)?;
         // SAFETY: see `memory`; it is the only reference to this memory in the call.
         Ok(unsafe { std::slice::from_raw_parts_mut(data.cast(), length.min(MOST_BYTES)) })
+    }
+
+    /// The same memory again, to be read.
+    pub fn filled<'a>(&'a self, space: &'a [MaybeUninit<u8>]) -> &'a [u8] {
+        // SAFETY: the memory of a typed array always holds something, and nothing writes to it while this lives.
+        unsafe { std::slice::from_raw_parts(space.as_ptr().cast(), space.len()) }
     }
 
     #[allow(clippy::mut_from_ref)] // as in `space`

@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::net::Shutdown;
 
 use socket2_core::address::{self, IP_WIRE_LENGTH};
-use socket2_core::error::{self, INVALID, TOO_MANY_OPEN};
+use socket2_core::error::{self, INVALID, PARTLY, TOO_MANY_OPEN};
 use socket2_core::options;
 use socket2_core::{Family, Interface, Kind, Membership, Socket};
 
@@ -119,6 +119,24 @@ pub fn recv(environment: &Environment, arguments: &Arguments) -> Outcome {
 pub fn send(environment: &Environment, arguments: &Arguments) -> Outcome {
     let data = arguments.bytes_from(1, arguments.offset(2)?)?;
     attempt(environment, arguments, |socket| socket.send(data)).map(count)
+}
+
+// pass(from, to, space, outcome): sends what is received
+pub fn pass(environment: &Environment, arguments: &Arguments) -> Outcome {
+    let space = arguments.space(2)?;
+    let to = arguments.int(1)?;
+    let mut sockets = environment.sockets.borrow_mut();
+    let received = sockets.attempt(arguments.int(0)?, |socket| socket.recv(space))?;
+    if received == 0 {
+        return Ok(0);
+    }
+    let sent = sockets.attempt(to, |socket| socket.send(arguments.filled(&space[..received])));
+    if sent == Ok(received) {
+        return Ok(count(received));
+    }
+    let [all, part, ..] = arguments.numbers(3)? else { return Err(INVALID) };
+    (*all, *part) = (count(received), sent.map_or_else(|code| code, count));
+    Err(PARTLY)
 }
 
 // sendList(handle, list, index, offset)
