@@ -7,11 +7,20 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 
-const running = new Set<{ kill(signal: NodeJS.Signals): boolean }>()
+interface Killable {
+  kill(signal: NodeJS.Signals): boolean
+}
+
+const running = new Set<Killable>()
+/** They hear of no signal before they go on. */
+const paused = new Set<Killable>()
 
 process.on('exit', () => {
   // One that has started others can end them then.
-  for (const child of running) child.kill('SIGTERM')
+  for (const child of running) {
+    child.kill('SIGTERM')
+    if (paused.has(child)) child.kill('SIGCONT')
+  }
 })
 for (const [signal, number] of [['SIGHUP', 1], ['SIGINT', 2], ['SIGTERM', 15]] as const) {
   process.once(signal, () => process.exit(128 + number))
@@ -57,6 +66,17 @@ export class Child {
 
   say(line: string): void {
     this.#process.stdin.write(`${line}\n`)
+  }
+
+  /** Stops it in what it does, until `resume`. Not on Windows. */
+  pause(): void {
+    paused.add(this.#process)
+    this.#process.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#process.kill('SIGCONT')
+    paused.delete(this.#process)
   }
 
   /** Asks the child to end and waits for it; one that does not is ended, and that is an error. */

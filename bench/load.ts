@@ -16,6 +16,8 @@ export interface Report {
 export interface LoadOptions {
   /** Each message has a connection of its own. */
   renewed?: boolean
+  /** So, too, but no sooner than all others have their answers: for `burst`. */
+  bursts?: boolean
   /** Each message is a request for a page. */
   http?: boolean
   /** It runs on any core, not on one of its own. */
@@ -27,8 +29,8 @@ export class Load {
   readonly #child: Child
 
   /** Resolves once `connections` are open, accepted and have echoed one message of `size` bytes each. */
-  static async start(port: number, connections: number, size: number, { renewed = false, http = false, everywhere = false }: LoadOptions = {}): Promise<Load> {
-    const command = [await program('load'), `127.0.0.1:${port}`, String(connections), String(size), ...(renewed ? ['renewed'] : []), ...(http ? ['http'] : [])]
+  static async start(port: number, connections: number, size: number, { renewed = false, bursts = false, http = false, everywhere = false }: LoadOptions = {}): Promise<Load> {
+    const command = [await program('load'), `127.0.0.1:${port}`, String(connections), String(size), ...(renewed ? ['renewed'] : []), ...(bursts ? ['bursts'] : []), ...(http ? ['http'] : [])]
     const child = await Child.start('the load generator', everywhere ? command : pinned('load', command))
     await child.line(30_000)
     return new Load(child)
@@ -43,6 +45,18 @@ export class Load {
   async run(seconds: number): Promise<Report> {
     this.#child.say(String(seconds))
     return await this.#child.line<Report>(seconds * 1_000 + 10_000)
+  }
+
+  /** One message on each connection, all of them sent while the server is stopped: the report is of the time from when it goes on. */
+  async burst(server: Child): Promise<Report> {
+    server.pause()
+    try {
+      this.#child.say('0')
+      await this.#child.line(10_000)
+    } finally {
+      server.resume()
+    }
+    return await this.#child.line<Report>(10_000)
   }
 
   end(): Promise<void> {

@@ -5,10 +5,12 @@
 //!
 //! - it opens the connections, checks byte for byte that each echoes, and prints `{"ready":<connections>}`;
 //!   with `renewed` as last argument each message has a connection of its own, which is closed when the answer has come; with
-//!   `http` the message is a request, whose answer may be anything that has a Content-Length, and as long each time;
+//!   `bursts` so, too, but no sooner than all others have their answers; with `http` the message is a request, whose answer may be anything that has a Content-Length, and as long each time;
 //! - for each line read from stdin, a number of seconds, it makes traffic for that long, waits until every answer has
 //!   come, and prints a report. Between two reports nothing is in flight, so the server's CPU time read before and after
 //!   belongs to exactly the messages reported;
+//! - with `bursts` it makes one message on each connection instead, whatever the line says, and prints `{"sent":<connections>}` when all
+//!   are on their way: if the server has been stopped before, they wait for it from then on, and the report is of the time since;
 //! - it ends when stdin does.
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
@@ -40,12 +42,13 @@ fn main() -> ExitCode {
 
 fn run() -> io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let usage = || invalid("usage: load <ip:port> <connections> <bytes of a message> [renewed | http]");
+    let usage = || invalid("usage: load <ip:port> <connections> <bytes of a message> [renewed | bursts | http]");
     let [address, connections, size, options @ ..] = arguments.as_slice() else { return Err(usage()) };
-    let (renewed, http) = match options.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => (false, false),
-        ["renewed"] => (true, false),
-        ["http"] => (false, true),
+    let (renewed, bursts, http) = match options.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => (false, false, false),
+        ["renewed"] => (true, false, false),
+        ["bursts"] => (true, true, false),
+        ["http"] => (false, false, true),
         _ => return Err(usage()),
     };
     let address = address.parse().map_err(|_| usage())?;
@@ -58,7 +61,7 @@ fn run() -> io::Result<()> {
     for line in io::stdin().lock().lines() {
         let seconds: f64 = line?.trim().parse().map_err(|_| usage())?;
         let duration = Duration::try_from_secs_f64(seconds).map_err(|_| usage())?;
-        println!("{}", load.run(duration)?.json());
+        println!("{}", if bursts { load.burst()? } else { load.run(duration)? }.json());
     }
     Ok(())
 }
@@ -83,7 +86,8 @@ struct Traffic {
 
 struct Connection {
     token: Token,
-    stream: TcpStream,
+    /// `None` between two messages that have a connection each.
+    stream: Option<TcpStream>,
     unsent: usize,
     unread: usize,
     since: Instant,
@@ -100,7 +104,7 @@ impl Load {
             stream.set_nonblocking(true)?;
             let (token, mut stream) = (Token(index), TcpStream::from_std(stream));
             poll.registry().register(&mut stream, token, INTEREST)?;
-            connections.push(Connection { token, stream, unsent: 0, unread: 0, since: Instant::now() });
+            connections.push(Connection { token, stream: Some(stream), unsent: 0, unread: 0, since: Instant::now() });
         }
         let registry = poll.registry().try_clone()?;
         let traffic = Traffic { message, answer, registry, renewed: renewed.then_some(address) };
@@ -112,13 +116,32 @@ impl Load {
         let end = begin + duration;
         let mut latencies = Histogram::new();
         let mut waiting = self.connections.len();
-
         for connection in &mut self.connections {
             connection.begin(begin, &self.traffic)?;
             if !REPORTS_EACH_ARRIVAL {
                 waiting -= connection.advance(&self.traffic, &mut self.buffer, end, &mut latencies)?;
             }
         }
+        self.answers(waiting, end, &mut latencies)?;
+        Ok(Report { seconds: begin.elapsed().as_secs_f64(), size: self.traffic.message.len(), latencies })
+    }
+
+    fn burst(&mut self) -> io::Result<Report> {
+        let mut latencies = Histogram::new();
+        for connection in &mut self.connections {
+            connection.begin(Instant::now(), &self.traffic)?;
+        }
+        println!("{{\"sent\":{}}}", self.connections.len());
+        let begin = Instant::now();
+        for connection in &mut self.connections {
+            connection.since = begin;
+        }
+        self.answers(self.connections.len(), begin, &mut latencies)?;
+        Ok(Report { seconds: begin.elapsed().as_secs_f64(), size: self.traffic.message.len(), latencies })
+    }
+
+    /// Takes answers, and sends messages until `end`, until so many connections have none to wait for.
+    fn answers(&mut self, mut waiting: usize, end: Instant, latencies: &mut Histogram) -> io::Result<()> {
         while waiting > 0 {
             match self.poll.poll(&mut self.events, Some(PATIENCE)) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -130,10 +153,10 @@ impl Load {
             }
             for event in &self.events {
                 let connection = &mut self.connections[event.token().0];
-                waiting -= connection.advance(&self.traffic, &mut self.buffer, end, &mut latencies)?;
+                waiting -= connection.advance(&self.traffic, &mut self.buffer, end, latencies)?;
             }
         }
-        Ok(Report { seconds: begin.elapsed().as_secs_f64(), size: self.traffic.message.len(), latencies })
+        Ok(())
     }
 }
 
@@ -143,13 +166,13 @@ impl Connection {
         self.unsent = traffic.message.len();
         self.unread = traffic.answer;
         if let Some(address) = traffic.renewed {
-            self.stream = TcpStream::connect(address)?;
+            self.stream = Some(TcpStream::connect(address)?);
         }
         self.send(&traffic.message)?;
         if traffic.renewed.is_some() {
             // To this host the message has gone already, as a rule: then nothing is worth hearing of but the answer.
             let interest = if self.unsent == 0 { Interest::READABLE } else { INTEREST };
-            traffic.registry.register(&mut self.stream, self.token, interest)?;
+            traffic.registry.register(opened(&mut self.stream)?, self.token, interest)?;
         }
         Ok(())
     }
@@ -169,6 +192,9 @@ impl Connection {
             }
             let now = Instant::now();
             latencies.add(now - self.since);
+            if traffic.renewed.is_some() {
+                self.stream = None;
+            }
             if now >= end {
                 return Ok(1);
             }
@@ -182,7 +208,7 @@ impl Connection {
 
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
         while self.unsent > 0 {
-            match self.stream.write(&message[message.len() - self.unsent..]) {
+            match opened(&mut self.stream)?.write(&message[message.len() - self.unsent..]) {
                 Ok(count) => self.unsent -= count,
                 Err(error) if is_early(&error) => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -195,7 +221,7 @@ impl Connection {
     /// Whether the whole answer is here.
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
         while self.unread > 0 {
-            match self.stream.read(&mut buffer[..self.unread]) {
+            match opened(&mut self.stream)?.read(&mut buffer[..self.unread]) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.unread -= count,
                 Err(error) if is_early(&error) => return Ok(false),
@@ -205,6 +231,10 @@ impl Connection {
         }
         Ok(true)
     }
+}
+
+fn opened(stream: &mut Option<TcpStream>) -> io::Result<&mut TcpStream> {
+    stream.as_mut().ok_or_else(|| io::Error::other("this connection is closed"))
 }
 
 /// Whether it is to be tried again later. Of a connection that is being made some systems say that it is not connected.
