@@ -77,7 +77,7 @@ export class TlsLink extends Link {
     this.tls.on('_tlsError', (error: Error) => this.tls.destroy(error))
     transport.on('error', (error: Error) => this.#fail(error))
     // It asks the handle of node:net for them, which there is not.
-    for (const [name, tell] of Object.entries(addressesOf(plain))) Object.defineProperty(this.tls, name, { get: tell, configurable: true })
+    Object.defineProperties(this.tls, { ...ADDRESSES, [BELOW]: { value: plain } })
     // What waits below is waited for here.
     plain.unref()
   }
@@ -230,6 +230,20 @@ export class TlsLink extends Link {
     return new SocketError(`${syscall} EPIPE: this end has ended what it sends`, { code: 'EPIPE', syscall })
   }
 
+  /** Sends; `written` hears when that is done, unless it was done at once. Whether it was. */
+  write(parts: readonly Uint8Array[], written: (error?: Error | null) => void): boolean {
+    const { tls } = this
+    const transport = this.#direct ? this.transport as Transport : undefined
+    const taken = tls.writableLength === 0 && lengthOf(parts) <= MOST_IN_ONE ? transport?.taken : undefined
+    const last = parts.length - 1
+    if (last > 0) tls.cork()
+    for (let i = 0; i < last; i++) tls.write(parts[i] as Uint8Array)
+    tls.write(parts[last] as Uint8Array, written)
+    if (last > 0) tls.uncork()
+    // Encrypted and taken by the system within the call, of which the stream tells a turn later.
+    return taken !== undefined && taken !== transport?.taken
+  }
+
   /** Ends one direction or both: the peer hears of the end of what is sent, and the end of what it sends is now. */
   shut(read: boolean, write: boolean): void {
     if (read) {
@@ -305,14 +319,26 @@ export class SendSecurely extends Operation<number> {
   #begun = false
   #done = false
   readonly #total: number
-
   get syscall(): string {
     return 'send'
   }
 
   constructor(private readonly link: TlsLink, private readonly parts: readonly Uint8Array[]) {
     super()
-    this.#total = parts.reduce((sum, { length }) => sum + length, 0)
+    this.#total = lengthOf(parts)
+  }
+
+  /** As an operation, but for the operation where it can be done at once. The rest is still to be waited for. */
+  static atOnce(link: TlsLink, bytes: Uint8Array): SendSecurely | null {
+    const parts = [bytes]
+    const waiting: { rest?: SendSecurely } = {}
+    if (link.write(parts, error => waiting.rest?.written(error))) {
+      link.writing.bytes += bytes.length
+      return null
+    }
+    const rest = new SendSecurely(link, parts)
+    rest.#begun = true
+    return (waiting.rest = rest)
   }
 
   attempt(): boolean {
@@ -321,9 +347,17 @@ export class SendSecurely extends Operation<number> {
     const refusal = link.refusal('send')
     if (refusal !== undefined) return this.fail(() => refusal)
     if (this.#total === 0) return this.succeed(0)
-    if (!this.#begun && this.#begin()) return this.#sent()
+    if (!this.#begun) {
+      this.#begun = true
+      if (link.write(this.parts, error => this.written(error))) return this.#sent()
+    }
     link.writing.blocked()
     return false
+  }
+
+  written(error: Error | null | undefined): void {
+    if (!error) this.#done = true
+    this.link.writing.wake(false)
   }
 
   /** TLS gives nothing back of what it has taken. */
@@ -339,33 +373,27 @@ export class SendSecurely extends Operation<number> {
   override annotate(error: SocketError): void {
     error.bytesSent = 0
   }
-
-  /** Whether it was done at once. */
-  #begin(): boolean {
-    this.#begun = true
-    const { tls, transport, writing } = this.link
-    const alone = tls.writableLength === 0 && this.#total <= MOST_IN_ONE
-    const { taken } = transport as Partial<Transport>
-    const written = (error?: Error | null): void => {
-      if (!error) this.#done = true
-      writing.wake(false)
-    }
-    const last = this.parts.length - 1
-    if (last > 0) tls.cork()
-    for (let i = 0; i < last; i++) tls.write(this.parts[i] as Uint8Array)
-    tls.write(this.parts[last] as Uint8Array, written)
-    if (last > 0) tls.uncork()
-    // Encrypted and taken by the system within the call, of which the stream tells a turn later.
-    return alone && taken !== undefined && (transport as Transport).taken > taken
-  }
 }
 
-/** The addresses, as a `net.Socket` has them. */
-function addressesOf(socket: TcpSocket): Record<string, () => unknown> {
-  return {
-    localAddress: () => netAddress(socket.localAddress).address, localPort: () => netAddress(socket.localAddress).port,
-    localFamily: () => netAddress(socket.localAddress).family, remoteAddress: () => netAddress(socket.remoteAddress).address,
-    remotePort: () => netAddress(socket.remoteAddress).port, remoteFamily: () => netAddress(socket.remoteAddress).family
+function lengthOf(parts: readonly Uint8Array[]): number {
+  let length = 0
+  for (const part of parts) length += part.length
+  return length
+}
+
+/** Of a stream of node:tls that speaks over our sockets: the socket below. */
+const BELOW = Symbol('socket2.below')
+
+/** The addresses, as a `net.Socket` has them. Not functions of each stream's own: to V8 it would be one of a kind, and slow. */
+const ADDRESSES: PropertyDescriptorMap = {}
+for (const end of ['local', 'remote'] as const) {
+  for (const part of ['address', 'port', 'family'] as const) {
+    ADDRESSES[end + part.replace(/^./, first => first.toUpperCase())] = {
+      configurable: true,
+      get(this: { readonly [BELOW]: TcpSocket }) {
+        return netAddress(this[BELOW][`${end}Address`])[part]
+      }
+    }
   }
 }
 

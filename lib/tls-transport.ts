@@ -10,7 +10,7 @@ import { systemError } from './errors.js'
 import { Batch, Intake } from './intake.js'
 import type { Link, Over } from './link.js'
 import { native } from './native.js'
-import { sendChunks, sendEnd, type Chunk, type Outcome } from './outgoing.js'
+import { sendChunks, sendEnd, type Chunk } from './outgoing.js'
 import { read, scratch, SCRATCH_LENGTH } from './receive.js'
 import type { TcpSocket } from './tcp.js'
 import { Beginning } from './view.js'
@@ -86,18 +86,27 @@ export class Transport extends EventEmitter {
   cork(): void {}
 
   uncork(): void {
-    const [chunks, callbacks] = [this.#chunks, this.#callbacks]
+    const chunks = this.#chunks
+    const outcome = this.destroyed ? 0 : sendChunks(this.link, this.socket, chunks)
+    if (outcome === 0) {
+      this.taken++
+      const handle = this.#wrap?._handle ?? null
+      if (handle !== null) {
+        // It is told of them all at once, later.
+        chunks.length = this.#callbacks.length = 0
+        this.#finished = handle
+        batch.add(this)
+        return
+      }
+    }
+    const callbacks = this.#callbacks
     this.#chunks = []
     this.#callbacks = []
     const done = (error?: Error): void => {
       for (const callback of callbacks) callback(error)
     }
-    const outcome = this.destroyed ? 0 : this.#send(chunks)
     if (outcome === 0) {
-      this.taken++
-      this.#finished = this.#wrap?._handle ?? null
-      if (this.#finished === null) done()
-      else batch.add(this)
+      done()
     } else if (typeof outcome === 'number') {
       const error = systemError(outcome, 'write')
       this.#fail(error)
@@ -136,10 +145,6 @@ export class Transport extends EventEmitter {
     const finished = this.#finished as WrapHandle
     this.#finished = null
     this.#wrap?.finishWrite(finished, 0)
-  }
-
-  #send(chunks: readonly Chunk[]): Outcome {
-    return sendChunks(this.link, this.socket, chunks)
   }
 
   #receive(): void {

@@ -1,5 +1,6 @@
 /** TLS over the sockets of `socket2`, by node:tls: the entry point `socket2/tls`. */
 import type { ConnectionOptions, PeerCertificate, SecureContext, SecureContextOptions, TLSSocket, TLSSocketOptions } from 'node:tls'
+import { types } from 'node:util'
 import type { Address } from './address.js'
 import { connect, type ConnectOptions } from './connect.js'
 import type { Rest } from './copy.js'
@@ -17,6 +18,8 @@ import { TcpSocket } from './tcp.js'
 import { clientEnd, contextOf, serverEnd } from './tls-ends.js'
 import { Transport } from './tls-transport.js'
 import { Handshake, SendSecurely, TlsLink } from './tls-link.js'
+
+const { isUint8Array } = types
 
 /** How to talk TLS: what node:tls takes for it, whose documentation says more of each. */
 export interface TlsOptions extends SecureContextOptions {
@@ -189,6 +192,11 @@ export class TlsSocket extends TcpSocket {
   }
 
   override send(data: Data | readonly Uint8Array[], op?: OperationOptions): Promise<number> {
+    const link = this.#link
+    if (op === undefined && isUint8Array(data) && data.length > 0 && this.state === 'connected' && link.writing.open() && link.refusal('send') === undefined) {
+      const rest = SendSecurely.atOnce(link, data)
+      return rest === null ? Promise.resolve(data.length) : link.writing.submit(rest, undefined, this)
+    }
     return promised(() => {
       const parts = Array.isArray(data) ? listOf(data) : [bytesOf(data)]
       this.assertState('send', 'connected')
