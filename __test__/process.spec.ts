@@ -41,6 +41,10 @@ test('the process ends by itself after traffic', async t => {
   t.like(await child(t, 'alive', ['traffic, then nothing']), { code: 0, stdout: 'left\n', stderr: '' })
 })
 
+test('a socket that is made and closed at the last moment does not keep the process', async t => {
+  t.like(await child(t, 'trouble', ['at the last moment']), { code: 0, stdout: '1\n', stderr: '' })
+})
+
 // Trouble
 
 test('an exception nobody catches does not strand the loop', async t => {

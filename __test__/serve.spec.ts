@@ -4,7 +4,7 @@ import { getEventListeners, once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { BlockList } from 'node:net'
 import { pipeline } from 'node:stream/promises'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { attach, fromFd, serve, Server, tcp, type Handler, type HandlerContext, type TcpSocket } from 'socket2'
 import { ask, gone, serving, until, visit } from './_serve.js'
@@ -311,6 +311,20 @@ test.serial('what comes while the thread is busy for longer than idleTimeout has
   t.is(String(await client.recv()), 'y')
 })
 
+test.serial('who works through what has come before is not idle', async t => {
+  const server = await serving(t, { idleTimeout: IDLE }, async socket => {
+    await t.throwsAsync(socket.recvExact(6, { timeout: IDLE / 4 }), { code: 'ETIMEDOUT' })
+    for (let i = 0; i < 5; i++) {
+      await socket.recvExact(1)
+      await delay(IDLE / 2)
+    }
+    await socket.send('done')
+  })
+  const client = await visit(t, server)
+  await client.send('12345')
+  t.is(await gone(client), 'done')
+})
+
 test.serial('idleTimeout holds for connections of an iterated server, too', async t => {
   const server = await serving(t, { idleTimeout: 20 })
   const client = await visit(t, server)
@@ -483,6 +497,23 @@ test('a handler that uses a stream has not failed, either, when the server close
     t.deepEqual([await gone(one), await gone(other)], ['', ''])
     await until(() => idle.connections === 0 && closed.connections === 0)
   }))
+  t.deepEqual(errors, [])
+})
+
+test('a handler that has closed its connection, and goes on with it while the server ends, has not failed', async t => {
+  const errors: unknown[] = []
+  let end!: () => void
+  const ended = new Promise<void>(resolve => (end = resolve))
+  const server = await serving(t, { onError: error => errors.push(error) }, async socket => {
+    socket.close()
+    await ended
+    await socket.recv()
+  })
+  t.is(await gone(await visit(t, server)), '')
+  const closed = server.close({ grace: 0 })
+  end()
+  await closed
+  await turn()
   t.deepEqual(errors, [])
 })
 

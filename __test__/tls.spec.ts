@@ -113,12 +113,26 @@ test('a reset is a reset, at both ends', async t => {
   await t.throwsAsync(peer.send('x'))
 })
 
+test('what the stream below throws is the error of who sends, and ends the connection: nobody knows what of it went out', async t => {
+  for (const data of [Buffer.from('bytes'), 'text']) {
+    const { client } = await securePair(t)
+    client.tls.write = () => {
+      throw new Error('not written')
+    }
+    await t.throwsAsync(client.send(data), { message: 'not written' })
+    t.true(client.closed)
+  }
+})
+
 test('closing the plain socket below ends what waits above', async t => {
   const { client, below } = await securePair(t)
   const waiting = client.recv()
   below.client.close()
+  const sent = client.send(Buffer.from('too late'))
   await t.throwsAsync(waiting, { code: 'ERR_SOCKET_CLOSED' })
+  await t.throwsAsync(sent, { code: 'ERR_SOCKET_CLOSED' })
   t.true(client.closed)
+  t.is(client.bytesWritten, 0)
 })
 
 test('what would leave without the keys is refused', async t => {

@@ -47,7 +47,7 @@ export class Load {
     return await this.#child.line<Report>(seconds * 1_000 + 10_000)
   }
 
-  /** One message on each connection, all of them sent while the server is stopped: the report is of the time from when it goes on. */
+  /** One message on each connection, all of them sent while the server is stopped: the report is of the time from then on, when it is told to go on. */
   async burst(server: Child): Promise<Report> {
     server.pause()
     try {

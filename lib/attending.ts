@@ -6,7 +6,6 @@ import { typeError } from './errors.js'
 import { LONGEST_TIMER } from './guard.js'
 import type { Link } from './link.js'
 import type { Prepare } from './securing.js'
-import type { Socket } from './socket.js'
 import type { TcpSocket } from './tcp.js'
 import { told } from './told.js'
 
@@ -61,7 +60,7 @@ export class Attending implements Attendance {
   readonly patience = 0
   readonly #open = new Set<Activity>()
   /** Closed by the server, whatever the handler makes of that. */
-  readonly #cut = new WeakSet<Socket>()
+  readonly #cut = new WeakSet<Link>()
   readonly #closing = new AbortController()
   readonly #context: HandlerContext = { signal: this.#closing.signal }
   #sweeper: NodeJS.Timeout | undefined
@@ -92,7 +91,7 @@ export class Attending implements Attendance {
   }
 
   end(): void {
-    for (const { link } of this.#open) this.#close(link.owner)
+    for (const { link } of this.#open) this.#close(link)
   }
 
   dispose(): Promise<void> {
@@ -123,7 +122,7 @@ export class Attending implements Attendance {
       const { code, cause } = error as { code?: unknown; cause?: unknown }
       // Node's own functions wrap the reason; in Deno some of them drop it.
       if (aborted && (cause === reason || (cause === undefined && code === 'ABORT_ERR'))) return true
-      return this.#cut.has(socket) && ENDED.includes(code)
+      return this.#cut.has(socket.trace) && ENDED.includes(code)
     } catch {
       // Anything can be thrown, also what cannot be looked at.
       return false
@@ -135,25 +134,24 @@ export class Attending implements Attendance {
     try {
       return await prepare(socket)
     } catch (error) {
-      if (!this.#cut.has(socket)) publish(channels.error, () => ({ socket, error }))
+      if (!this.#cut.has(socket.trace)) publish(channels.error, () => ({ socket, error }))
       socket.close()
       return null
     }
   }
 
-  #close(socket: Socket | undefined): void {
-    if (socket === undefined) return
-    this.#cut.add(socket)
-    socket.close()
+  #close(link: Link): void {
+    this.#cut.add(link)
+    link.owner?.close()
   }
 
   /** Closes those that have done nothing for too long. By looks, not by the clock: while the thread is busy they can do nothing. */
   #sweep(): void {
     for (const activity of this.#open) {
-      const { reading, writing } = activity.link
-      const bytes = reading.bytes + writing.bytes
+      const { link } = activity
+      const bytes = link.bytesRead + link.writing.bytes
       if (bytes !== activity.bytes) Object.assign(activity, { bytes, looks: 0 })
-      else if (++activity.looks >= LOOKS) this.#close(activity.link.owner)
+      else if (++activity.looks >= LOOKS) this.#close(link)
     }
     if (this.#open.size > 0) return
     clearInterval(this.#sweeper)

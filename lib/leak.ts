@@ -34,7 +34,7 @@ let fresh: Link[] = []
 export function watchForLeak(socket: Socket, link: Link, birth: string): void {
   link.fresh = socket
   link.birth = birth
-  if (fresh.push(link) === 1) setImmediate(watchFresh)
+  if (fresh.push(link) === 1) setImmediate(watchFresh).unref()
 }
 
 /** Stops watching: the socket has been closed. Else the many that come and go would all be looked at once they are collected. */

@@ -1,6 +1,7 @@
 /**
  * What the driver holds of an open socket: its handle and its lanes. The `Socket` that the user holds is not reachable from
- * here except through the operations that wait, so a forgotten socket can be collected, and is closed then.
+ * here except through the operations that wait, and in the turn that it was made in, so a forgotten socket can be collected, and is
+ * closed then.
  */
 import type { Ahead } from './ahead.js'
 import type { Datagram } from './datagram.js'
@@ -40,12 +41,13 @@ export class Link {
   waiting = 0
   /** When it was opened, as `Date.now()`. */
   readonly since = Date.now()
-  /** Whose it is, and where that was made; kept by leak.ts. Held only until the next turn, so that it can be collected. */
+  /** Whose it is; kept by leak.ts. Held only until the next turn of the loop, so that it can be collected. */
   fresh: Socket | undefined = undefined
   watched: WeakRef<Socket> | undefined = undefined
-  birth = ''
   /** The same, held while an operation waits: who waits for a socket need not hold it. */
   pinned: Socket | undefined = undefined
+  /** Where that was made. */
+  birth = ''
   /** What has broken the connection. The system tells it once, to whoever asks first; here it stays known. */
   broken = 0
   /** An operation that has ended well, for the next one to be. */
@@ -142,6 +144,11 @@ export class Link {
       ahead.skip(ahead.length)
       this.reading.refill()
     }
+  }
+
+  /** How many bytes have been received and given out. */
+  get bytesRead(): number {
+    return this.reading.bytes - (this.unread?.length ?? 0)
   }
 
   /** How many bytes were received but not given out, those included that operations have which wait for more. */

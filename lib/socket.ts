@@ -140,7 +140,7 @@ export abstract class Socket {
 
   /** How many bytes have been received and given out. */
   get bytesRead(): number {
-    return this.link.reading.bytes - (this.link.unread?.length ?? 0)
+    return this.link.bytesRead
   }
 
   /** How many bytes the system has taken. */

@@ -5,7 +5,7 @@
 import { Readable, type Duplex } from 'node:stream'
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { TLSSocket } from 'node:tls'
-import { SocketError } from './errors.js'
+import { closedError, SocketError } from './errors.js'
 import { Link, resetHandle } from './link.js'
 import { native, type Handle } from './native.js'
 import { netAddress } from './netlike.js'
@@ -226,11 +226,12 @@ export class TlsLink extends Link {
   /** Why nothing can be sent any more; `undefined` while it can. */
   refusal(syscall: string): Error | undefined {
     if (this.#failure !== undefined) return tlsError(this.#failure, syscall)
+    if (this.plain.closed) return closedError(syscall)
     if (!this.#unwritable && this.tls.writable) return undefined
     return new SocketError(`${syscall} EPIPE: this end has ended what it sends`, { code: 'EPIPE', syscall })
   }
 
-  /** Sends; `written` hears when that is done, unless it was done at once. Whether it was. */
+  /** Sends. Whether that was done at once; `written` hears in any case, and later, when it is done. */
   write(parts: readonly Uint8Array[], written: (error?: Error | null) => void): boolean {
     const { tls } = this
     const transport = this.#direct ? this.transport as Transport : undefined
@@ -319,6 +320,7 @@ export class SendSecurely extends Operation<number> {
   #begun = false
   #done = false
   readonly #total: number
+
   get syscall(): string {
     return 'send'
   }

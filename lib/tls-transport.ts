@@ -86,22 +86,16 @@ export class Transport extends EventEmitter {
   cork(): void {}
 
   uncork(): void {
-    const chunks = this.#chunks
+    const [chunks, callbacks] = [this.#chunks, this.#callbacks]
+    this.#chunks = []
+    this.#callbacks = []
     const outcome = this.destroyed ? 0 : sendChunks(this.link, this.socket, chunks)
     if (outcome === 0) {
       this.taken++
-      const handle = this.#wrap?._handle ?? null
-      if (handle !== null) {
-        // It is told of them all at once, later.
-        chunks.length = this.#callbacks.length = 0
-        this.#finished = handle
-        batch.add(this)
-        return
-      }
+      this.#finished = this.#wrap?._handle ?? null
+      // Instead of each callback.
+      if (this.#finished !== null) return batch.add(this)
     }
-    const callbacks = this.#callbacks
-    this.#chunks = []
-    this.#callbacks = []
     const done = (error?: Error): void => {
       for (const callback of callbacks) callback(error)
     }

@@ -194,8 +194,14 @@ export class TlsSocket extends TcpSocket {
   override send(data: Data | readonly Uint8Array[], op?: OperationOptions): Promise<number> {
     const link = this.#link
     if (op === undefined && isUint8Array(data) && data.length > 0 && this.state === 'connected' && link.writing.open() && link.refusal('send') === undefined) {
-      const rest = SendSecurely.atOnce(link, data)
-      return rest === null ? Promise.resolve(data.length) : link.writing.submit(rest, undefined, this)
+      try {
+        const rest = SendSecurely.atOnce(link, data)
+        return rest === null ? Promise.resolve(data.length) : link.writing.submit(rest, undefined, this)
+      } catch (error) {
+        // As in a lane: nobody knows what of it went out.
+        link.collapse()
+        return Promise.reject(error)
+      }
     }
     return promised(() => {
       const parts = Array.isArray(data) ? listOf(data) : [bytesOf(data)]

@@ -55,6 +55,15 @@ const cases: Record<string, () => Promise<void>> = {
     }
   },
 
+  async 'at the last moment'() {
+    let moments = 0
+    process.on('beforeExit', () => {
+      if (++moments === 10) process.exit(1)
+      tcp().close()
+    })
+    process.on('exit', () => console.log(moments))
+  },
+
   async 'descriptors of a child'() {
     const [client, peer] = await connection()
     const sockets = [client, peer, await tcp().listen('127.0.0.1'), ...pair('tcp'), ...pair('udp'), udp()]

@@ -27,7 +27,7 @@ pub const TOO_MANY_OPEN: i32 = number("EMFILE");
 pub const TIMED_OUT: i32 = number("ETIMEDOUT");
 /// A panic of ours, caught at the boundary and reported on stderr; its name is `ERR_INTERNAL`.
 pub const PANICKED: i32 = -4999;
-/// No error of the system, either: of what was received the other system took a part only, or nothing.
+/// No error of the system, either: of what was received on one socket the system took only a part to be sent on another, or nothing.
 pub const PARTLY: i32 = -4998;
 /// Node's number for what has no name.
 pub const UNKNOWN: i32 = -4094;

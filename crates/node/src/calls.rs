@@ -186,12 +186,6 @@ impl Arguments {
         Ok(unsafe { std::slice::from_raw_parts_mut(data.cast(), length.min(MOST_BYTES)) })
     }
 
-    /// The same memory again, to be read.
-    pub fn filled<'a>(&'a self, space: &'a [MaybeUninit<u8>]) -> &'a [u8] {
-        // SAFETY: the memory of a typed array always holds something, and nothing writes to it while this lives.
-        unsafe { std::slice::from_raw_parts(space.as_ptr().cast(), space.len()) }
-    }
-
     #[allow(clippy::mut_from_ref)] // as in `space`
     pub fn numbers(&self, index: usize) -> std::result::Result<&mut [i32], i32> {
         let (data, length) = memory(self.env, self.values[index], sys::TypedarrayType::int32_array)?;

@@ -123,14 +123,15 @@ pub fn send(environment: &Environment, arguments: &Arguments) -> Outcome {
 
 // pass(from, to, space, outcome): sends what is received
 pub fn pass(environment: &Environment, arguments: &Arguments) -> Outcome {
-    let space = arguments.space(2)?;
     let to = arguments.int(1)?;
     let mut sockets = environment.sockets.borrow_mut();
+    let space = arguments.space(2)?;
     let received = sockets.attempt(arguments.int(0)?, |socket| socket.recv(space))?;
     if received == 0 {
         return Ok(0);
     }
-    let sent = sockets.attempt(to, |socket| socket.send(arguments.filled(&space[..received])));
+    let data = &arguments.bytes(2)?[..received];
+    let sent = sockets.attempt(to, |socket| socket.send(data));
     if sent == Ok(received) {
         return Ok(count(received));
     }
