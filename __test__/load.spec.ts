@@ -17,6 +17,15 @@ test.serial(`${english.format(waves * size)} connections in one process come and
   t.true(rss! < 60, `${rss} MB of memory`)
 })
 
+test.serial(`${english.format(waves * size)} connections over the limit of a server are closed, with nothing left of them, and the one that is let in goes on`, async t => {
+  const { code, stdout, stderr } = await child(t, 'refused', [waves, size].map(String), ['--expose-gc', '--max-semi-space-size=1'])
+  t.is(code, 0, stderr)
+  const { descriptors, sockets, connections, echoes, heap, rss } = JSON.parse(stdout) as Record<string, number>
+  t.deepEqual({ descriptors, sockets, connections, echoes }, { descriptors: 0, sockets: 0, connections: 1, echoes: 2 * (waves + 2) })
+  t.true(heap! < 2, `${heap} MB of heap`)
+  t.true(rss! < 60, `${rss} MB of memory`)
+})
+
 test.serial(`${english.format(size)} clients are served at the same time`, async t => {
   const server = await listener(t)
   const serving = (async () => {

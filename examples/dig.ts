@@ -48,7 +48,6 @@ await command(USAGE, OPTIONS, async ({ values, positionals }) => {
   const type = given.toUpperCase()
   if (name === undefined || surplus.length > 0) throw new Misuse(name === undefined ? 'a name is needed' : `'${surplus[0]}' is too much`)
   if (!(type in TYPES)) throw new Misuse(`'${given}' is none of the types ${Object.keys(TYPES).join(', ')}`)
-
   const query = question(name, type)
   if (servers.length === 0) servers.push(...getServers().filter(server => isIP(server)))
   const began = performance.now()

@@ -1,7 +1,6 @@
 // Waves of connections, both ends in this process. Prints what is left of them: descriptors, heap and memory.
-import { readdirSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
 import { loop, tcp, type TcpSocket } from 'socket2'
+import { left } from './left.js'
 
 const [waves, size] = process.argv.slice(2).map(Number) as [number, number]
 const server = await tcp().listen('127.0.0.1')
@@ -13,7 +12,7 @@ for (let i = 0; i < waves; i++) await wave()
 const after = await left()
 console.log(JSON.stringify({
   descriptors: after.descriptors - before.descriptors,
-  sockets: [...loop.sockets].length - 1,
+  sockets: after.sockets - 1,
   pending: loop.pending,
   heap: after.heap - before.heap,
   rss: after.rss - before.rss
@@ -37,14 +36,4 @@ async function peer(socket: TcpSocket): Promise<void> {
   await socket.recvExact(4)
   await socket.send('and go')
   socket.close()
-}
-
-async function left(): Promise<{ descriptors: number; heap: number; rss: number }> {
-  for (let i = 0; i < 5; i++) {
-    ;(globalThis as unknown as { gc(): void }).gc()
-    await delay(5)
-  }
-  const { heapUsed, rss } = process.memoryUsage()
-  const descriptors = process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0
-  return { descriptors, heap: heapUsed / 2 ** 20, rss: rss / 2 ** 20 }
 }
