@@ -112,6 +112,10 @@ async function suite({ wine, node, under, without }) {
     writeFileSync(join(prefix, 'made'), '')
   })
 
+  // A server that ends with its last program may do so just when the next one begins, and take that along.
+  const end = () => server('-k').catch(() => {}) // it may have ended already
+  await end()
+  await server('-p')
   const program = join(root, home, `node/node_modules/node-${node}/bin/node.exe`)
   const { version } = JSON.parse(readFileSync(join(root, home, `node/node_modules/node-${node}/package.json`), 'utf8'))
   try {
@@ -119,7 +123,7 @@ async function suite({ wine, node, under, without }) {
     await tally.ava(`tests under Node ${version} for Windows by Wine ${wine}`, () => windows(program, bin.ava, ...specs.length > 0 ? specs : all(without)))
     if (specs.length === 0) for (const { spec, why } of without) tally.skip(`${spec} under Wine ${wine} (${why})`)
   } finally {
-    await server('-k').catch(() => {}) // it has ended already when nothing runs any more
+    await end()
   }
 }
 
