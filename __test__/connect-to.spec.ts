@@ -29,7 +29,8 @@ for (const family of ['inet', 'inet6', 'unix'] as const) {
     const before = open()
     const error = await failure(address)
     t.like(error, { name: 'SocketError', code: 'ECONNREFUSED', syscall: 'connect', address: address.address, message: `connect ECONNREFUSED ${address}`, cause: undefined })
-    if (fullStacks || family === 'unix') t.regex(error.stack!, /at (async )?failure .*connect-to/)
+    // Three of the ten lines Deno needs for itself, and a race is one line more.
+    if ((fullStacks && process.versions['deno'] === undefined) || family === 'unix') t.regex(error.stack!, /at (async )?failure .*connect-to/)
     t.is(open(), before)
   })
 }

@@ -1,5 +1,5 @@
 /** A socket that is forgotten without being closed is closed when it is collected, and said, once per process. */
-import { setImmediate } from 'node:timers'
+import { setTimeout } from 'node:timers'
 import { closeHandle, type Link } from './link.js'
 import type { Socket } from './socket.js'
 
@@ -29,12 +29,15 @@ const registry = new FinalizationRegistry<Link>(link => {
 })
 
 let fresh: Link[] = []
+let timer: NodeJS.Timeout | undefined
 
-/** Watches until the socket is collected, or closed. From the next turn of the loop on: of connections that come and go many are closed by then. */
+/** Watches until the socket is collected, or closed. From a millisecond later on: of connections that come and go many are closed by then. */
 export function watchForLeak(socket: Socket, link: Link, birth: string): void {
   link.fresh = socket
   link.birth = birth
-  if (fresh.push(link) === 1) setImmediate(watchFresh).unref()
+  if (fresh.push(link) > 1) return
+  if (timer === undefined) timer = setTimeout(watchFresh, 1).unref()
+  else timer.refresh()
 }
 
 /** Stops watching: the socket has been closed. Else the many that come and go would all be looked at once they are collected. */

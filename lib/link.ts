@@ -1,6 +1,6 @@
 /**
  * What the driver holds of an open socket: its handle and its lanes. The `Socket` that the user holds is not reachable from
- * here except through the operations that wait, and in the turn that it was made in, so a forgotten socket can be collected, and is
+ * here except through the operations that wait, and in its first moment, so a forgotten socket can be collected, and is
  * closed then.
  */
 import type { Ahead } from './ahead.js'
@@ -41,7 +41,7 @@ export class Link {
   waiting = 0
   /** When it was opened, as `Date.now()`. */
   readonly since = Date.now()
-  /** Whose it is; kept by leak.ts. Held only until the next turn of the loop, so that it can be collected. */
+  /** Whose it is; kept by leak.ts. Held only for its first moment, so that it can be collected. */
   fresh: Socket | undefined = undefined
   watched: WeakRef<Socket> | undefined = undefined
   /** The same, held while an operation waits: who waits for a socket need not hold it. */
