@@ -2,7 +2,7 @@
  * The one door to native code: the generated binding, with its types.
  *
  * Every call that touches a socket returns a plain integer and never throws: a count or a handle when it is 0 or more,
- * otherwise Node's negative error number (`errorName` spells it). `WOULD_BLOCK` is the one number callers compare with:
+ * otherwise Node's negative error number (`errorName` spells it). Callers compare with `PARTLY`, after `pass`, and `WOULD_BLOCK`:
  * the system would have to wait, and the socket is now registered with the poller, which will report its readiness.
  *
  * Addresses cross in a `Uint8Array` of `ADDRESS_LENGTH` bytes; address.ts has the layout.

@@ -1,9 +1,32 @@
-/** What a process has, once nobody holds anything any more; heap and memory in MB. It takes `--expose-gc`. */
+/** What waves of connections leave behind in their process, once nobody holds anything any more. It takes `--expose-gc`. */
 import { readdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { loop } from 'socket2'
 
-export async function left(): Promise<{ descriptors: number; sockets: number; heap: number; rss: number }> {
+/** How many, and heap and memory in MB. */
+interface Belongings {
+  descriptors: number
+  sockets: number
+  heap: number
+  rss: number
+}
+
+/** What a process has more after so many waves than before. */
+export async function leftBy(waves: number, wave: () => Promise<void>): Promise<Belongings> {
+  await wave() // what is made once, and grows to its size, is there from now on
+  await wave()
+  const before = await belongings()
+  for (let i = 0; i < waves; i++) await wave()
+  const after = await belongings()
+  return {
+    descriptors: after.descriptors - before.descriptors,
+    sockets: after.sockets - before.sockets,
+    heap: after.heap - before.heap,
+    rss: after.rss - before.rss
+  }
+}
+
+async function belongings(): Promise<Belongings> {
   for (let i = 0; i < 5; i++) {
     ;(globalThis as unknown as { gc(): void }).gc()
     await delay(5)

@@ -1,6 +1,6 @@
 // Waves of connections over the limit of a server, both ends in this process. Prints what is left of them, and of the one that was let in.
 import { serve, tcp } from 'socket2'
-import { left } from './left.js'
+import { leftBy } from './left.js'
 
 const [waves, size] = process.argv.slice(2).map(Number) as [number, number]
 const server = await serve({ host: '127.0.0.1', maxConnections: 1 }, async socket => {
@@ -9,19 +9,8 @@ const server = await serve({ host: '127.0.0.1', maxConnections: 1 }, async socke
 const inside = await tcp().connect(server.address)
 let echoes = 0
 
-await wave() // what is made once, and grows to its size, is there from now on
-await wave()
-const before = await left()
-for (let i = 0; i < waves; i++) await wave()
-const after = await left()
-console.log(JSON.stringify({
-  descriptors: after.descriptors - before.descriptors,
-  sockets: after.sockets - before.sockets,
-  heap: after.heap - before.heap,
-  rss: after.rss - before.rss,
-  connections: server.connections,
-  echoes
-}))
+const left = await leftBy(waves, wave)
+console.log(JSON.stringify({ ...left, connections: server.connections, echoes }))
 inside.close()
 await server.close()
 

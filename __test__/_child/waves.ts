@@ -1,22 +1,12 @@
 // Waves of connections, both ends in this process. Prints what is left of them: descriptors, heap and memory.
 import { loop, tcp, type TcpSocket } from 'socket2'
-import { left } from './left.js'
+import { leftBy } from './left.js'
 
 const [waves, size] = process.argv.slice(2).map(Number) as [number, number]
 const server = await tcp().listen('127.0.0.1')
 
-await wave() // what is made once, and grows to its size, is there from now on
-await wave()
-const before = await left()
-for (let i = 0; i < waves; i++) await wave()
-const after = await left()
-console.log(JSON.stringify({
-  descriptors: after.descriptors - before.descriptors,
-  sockets: after.sockets - 1,
-  pending: loop.pending,
-  heap: after.heap - before.heap,
-  rss: after.rss - before.rss
-}))
+const left = await leftBy(waves, wave)
+console.log(JSON.stringify({ ...left, sockets: [...loop.sockets].length - 1, pending: loop.pending }))
 server.close()
 
 async function wave(): Promise<void> {
